@@ -1,0 +1,113 @@
+//! The only door to the system: files under a root, programs, the service manager.
+//!
+//! Paths given to a [`Host`] are those that the host itself uses (`/etc/ssh/sshd_config`), also
+//! with `--root DIR`: symbolic links are then followed inside DIR, as a chroot would.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub mod command;
+pub mod files;
+pub mod lock;
+pub mod path;
+pub mod replace;
+pub mod systemd;
+
+/// The host that is governed: this machine, or a tree that holds one (`--root`).
+#[derive(Debug, Clone)]
+pub struct Host {
+    root: PathBuf,
+}
+
+/// An operation on the host that failed: what, on which path, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {action}: {source}", path = path.display())]
+pub struct HostError {
+    /// The path, as the host names it.
+    pub path: PathBuf,
+    /// What was tried: `cannot read`, `cannot replace`.
+    pub action: &'static str,
+    /// What the kernel said.
+    pub source: io::Error,
+}
+
+impl Host {
+    /// This machine.
+    #[must_use]
+    pub fn live() -> Self {
+        Self { root: PathBuf::from("/") }
+    }
+
+    /// The tree below `root`: files only, no live values, no reload.
+    #[must_use]
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Whether this is the running machine, and not a tree.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.root == Path::new("/")
+    }
+
+    /// The directory that is the host's `/`.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The directory that outlives a reboot: originals, and the lock.
+    #[must_use]
+    pub fn state_dir(&self) -> &'static Path {
+        Path::new("/var/lib/keepalive-policy")
+    }
+
+    /// The directory that a reboot clears: the status file, shadow trees.
+    #[must_use]
+    pub fn runtime_dir(&self) -> &'static Path {
+        Path::new("/run/keepalive-policy")
+    }
+
+    /// The first of `candidates` that is an executable file of *this machine*: a tree given by
+    /// `--root` is judged by the programs of the machine that looks at it.
+    #[must_use]
+    pub fn program(candidates: &[&str]) -> Option<OsString> {
+        candidates
+            .iter()
+            .find(|path| rustix::fs::access(**path, rustix::fs::Access::EXEC_OK).is_ok())
+            .map(OsString::from)
+    }
+}
+
+pub(crate) trait Context<T> {
+    /// Names the path and the action in the error.
+    fn on(self, path: &Path, action: &'static str) -> Result<T, HostError>;
+}
+
+impl<T, E: Into<io::Error>> Context<T> for Result<T, E> {
+    fn on(self, path: &Path, action: &'static str) -> Result<T, HostError> {
+        self.map_err(|error| HostError { path: path.to_owned(), action, source: error.into() })
+    }
+}
+
+/// Sleeps until `fd` is readable or the deadline has passed; says which.
+///
+/// # Errors
+/// What `poll(2)` says.
+pub(crate) fn wait_readable(
+    fd: &impl std::os::fd::AsFd,
+    deadline: std::time::Instant,
+) -> io::Result<bool> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    loop {
+        let left = deadline.saturating_duration_since(std::time::Instant::now());
+        let timeout = Timespec::try_from(left).map_err(|_| io::ErrorKind::InvalidInput)?;
+        match poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&timeout)) {
+            Ok(0) => return Ok(false),
+            Ok(_) => return Ok(true),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

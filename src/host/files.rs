@@ -1,0 +1,119 @@
+//! Reading files and directories.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::{Context, Host, HostError};
+
+/// What stands at a path, after following links.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Node {
+    /// Nothing.
+    Missing,
+    /// A symbolic link that leads nowhere, or round in a circle.
+    Dangling,
+    /// A directory.
+    Directory,
+    /// A device, FIFO or socket: never opened, since a FIFO would block for ever.
+    Special,
+    /// A regular file.
+    File(File),
+}
+
+/// A regular file as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Where it really is, as the host names it.
+    pub path: PathBuf,
+    /// Its content.
+    pub bytes: Vec<u8>,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Last change of the content: seconds and nanoseconds since 1970.
+    pub modified: (i64, u64),
+}
+
+impl Host {
+    /// Reads what stands at `path`, links followed inside the root.
+    ///
+    /// # Errors
+    /// When it is there and can't be read; a missing file is [`Node::Missing`].
+    pub fn read(&self, path: &Path) -> Result<Node, HostError> {
+        let resolved = match self.resolve(path) {
+            Ok(resolved) => resolved,
+            Err(error) if error.source.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+                return Ok(Node::Dangling);
+            }
+            Err(error) => return Err(error),
+        };
+        let located = self.locate(&resolved.path);
+        // NONBLOCK and NOCTTY: opening a FIFO or a terminal must not hang or take over the daemon.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let fd = match rustix::fs::open(&located, flags | OFlags::NOFOLLOW, Mode::empty()) {
+            Ok(fd) => fd,
+            Err(Errno::NOENT | Errno::NOTDIR) if resolved.through_link && self.is_link(path) => {
+                return Ok(Node::Dangling);
+            }
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Node::Missing),
+            Err(Errno::NXIO | Errno::NODEV) => return Ok(Node::Special),
+            Err(error) => return Err(error).on(path, "cannot read"),
+        };
+        let stat = rustix::fs::fstat(&fd).on(path, "cannot read")?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => {}
+            FileType::Directory => return Ok(Node::Directory),
+            _ => return Ok(Node::Special),
+        }
+        let mut bytes = Vec::new();
+        std::fs::File::from(fd).read_to_end(&mut bytes).on(path, "cannot read")?;
+        Ok(Node::File(File {
+            path: resolved.path,
+            bytes,
+            mode: stat.st_mode & 0o7777,
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+            modified: (stat.st_mtime, stat.st_mtime_nsec),
+        }))
+    }
+
+    /// Whether the last part of `path` is itself a symbolic link.
+    #[must_use]
+    pub fn is_link(&self, path: &Path) -> bool {
+        let Some((parent, name)) = path.parent().zip(path.file_name()) else { return false };
+        let Ok(parent) = self.resolve(parent) else { return false };
+        rustix::fs::readlink(self.locate(&parent.path.join(name)), Vec::new()).is_ok()
+    }
+
+    /// The names in a directory in byte order, without `.` and `..`; empty when there is no such
+    /// directory.
+    ///
+    /// # Errors
+    /// When it is there and can't be read.
+    pub fn list(&self, directory: &Path) -> Result<Vec<OsString>, HostError> {
+        let resolved = self.resolve(directory)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let fd = match rustix::fs::open(self.locate(&resolved.path), flags, Mode::empty()) {
+            Ok(fd) => fd,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Vec::new()),
+            Err(error) => return Err(error).on(directory, "cannot list"),
+        };
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::new(fd).on(directory, "cannot list")? {
+            let name = entry.on(directory, "cannot list")?.file_name().to_bytes().to_vec();
+            if name != b"." && name != b".." {
+                names.push(OsString::from_vec(name));
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+}

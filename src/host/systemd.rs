@@ -1,0 +1,102 @@
+//! The service manager, asked through `systemctl`: what it says can be repeated by hand.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::Path;
+use std::time::Duration;
+
+use super::command::Output;
+use super::{Host, HostError};
+
+/// Enough for a `systemctl reload` that runs `sshd -t` first on a loaded machine.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// A unit's properties, as `systemctl show` prints them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Unit {
+    /// Its name, `ssh.service`.
+    pub name: String,
+    properties: BTreeMap<String, String>,
+}
+
+impl Unit {
+    /// A property's text; empty when the unit has none of that name.
+    #[must_use]
+    pub fn property(&self, name: &str) -> &str {
+        self.properties.get(name).map_or("", String::as_str)
+    }
+
+    /// Whether a unit file for it was found.
+    #[must_use]
+    pub fn is_loaded(&self) -> bool {
+        self.property("LoadState") == "loaded"
+    }
+
+    /// Whether it runs.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        matches!(self.property("ActiveState"), "active" | "reloading")
+    }
+
+    /// The main process; `None` when there is none.
+    #[must_use]
+    pub fn main_pid(&self) -> Option<u32> {
+        self.property("MainPID").parse().ok().filter(|pid| *pid != 0)
+    }
+}
+
+impl Host {
+    /// Whether systemd is this machine's service manager, as `sd_booted(3)` decides it.
+    #[must_use]
+    pub fn has_systemd(&self) -> bool {
+        self.is_live() && Path::new("/run/systemd/system").is_dir()
+    }
+
+    /// Reads some properties of some units; units that don't exist come back as not loaded.
+    ///
+    /// # Errors
+    /// When `systemctl` can't be run or the manager does not answer.
+    pub fn units(&self, names: &[&str], properties: &[&str]) -> Result<Vec<Unit>, HostError> {
+        let mut arguments = vec!["show".to_owned(), "--no-pager".to_owned()];
+        arguments
+            .push(format!("--property=Id,LoadState,ActiveState,MainPID,{}", properties.join(",")));
+        arguments.push("--".to_owned());
+        arguments.extend(names.iter().map(|name| (*name).to_owned()));
+        let output = systemctl(&arguments)?;
+        if !output.success() {
+            return Err(complaint(&output));
+        }
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        Ok(text.split("\n\n").map(parse_unit).filter(|unit| !unit.name.is_empty()).collect())
+    }
+
+    /// `systemctl VERB UNIT`, for `reload`, `restart`, `start`, `reset-failed`.
+    ///
+    /// # Errors
+    /// When it fails: with the words of `systemctl`.
+    pub fn unit_job(&self, verb: &str, unit: &str) -> Result<(), HostError> {
+        let output = systemctl(&[verb.to_owned(), "--".to_owned(), unit.to_owned()])?;
+        if output.success() { Ok(()) } else { Err(complaint(&output)) }
+    }
+}
+
+fn systemctl(arguments: &[String]) -> Result<Output, HostError> {
+    Host::run(OsStr::new("systemctl"), arguments, LIMIT)
+}
+
+fn complaint(output: &Output) -> HostError {
+    HostError {
+        path: "systemctl".into(),
+        action: "failed",
+        source: std::io::Error::other(output.complaint()),
+    }
+}
+
+fn parse_unit(text: &str) -> Unit {
+    let properties: BTreeMap<String, String> = text
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    Unit { name: properties.get("Id").cloned().unwrap_or_default(), properties }
+}

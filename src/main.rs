@@ -1,0 +1,3 @@
+//! The `keepalive-policy` command.
+
+fn main() {}

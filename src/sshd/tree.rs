@@ -1,0 +1,31 @@
+//! A snapshot of everything that sshd would read, so that evaluating and editing need no host.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The main file and all that its `Include` patterns could reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tree {
+    /// The main file: `/etc/ssh/sshd_config`, or what `-f` of the running sshd names.
+    pub main: PathBuf,
+    /// What stands at each path, keyed as sshd's glob names it (a link by its own name).
+    pub entries: BTreeMap<PathBuf, Entry>,
+}
+
+/// What stands at one path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// A regular file, links followed.
+    File {
+        /// Its content.
+        bytes: Vec<u8>,
+        /// Where it really is: what an edit must write.
+        real: PathBuf,
+    },
+    /// A directory: read as an empty file by sshd, walked by its glob.
+    Directory,
+    /// A symbolic link to nowhere: fatal to sshd when a pattern matches it.
+    Dangling,
+    /// Not a regular file, or not readable by us: sshd's behaviour can't be told.
+    Opaque,
+}

@@ -1,0 +1,40 @@
+//! The kernel's keepalive values: what it uses now ([`live`]), and what the loaders of sysctl.d
+//! will set at the next boot ([`boot`]).
+
+use std::collections::BTreeMap;
+
+pub mod boot;
+pub mod live;
+
+/// A kernel setting that can be declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// Seconds of silence before the first probe.
+    KeepaliveTime,
+    /// Seconds between probes.
+    KeepaliveIntvl,
+    /// Probes without an answer before the connection is given up.
+    KeepaliveProbes,
+}
+
+impl Key {
+    /// All of them, in the order in which they are reported.
+    pub const ALL: [Self; 3] = [Self::KeepaliveTime, Self::KeepaliveIntvl, Self::KeepaliveProbes];
+
+    /// The dotted name, `net.ipv4.tcp_keepalive_time`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::KeepaliveTime => "net.ipv4.tcp_keepalive_time",
+            Self::KeepaliveIntvl => "net.ipv4.tcp_keepalive_intvl",
+            Self::KeepaliveProbes => "net.ipv4.tcp_keepalive_probes",
+        }
+    }
+}
+
+/// `[sysctl]`: the declared values; a key that is absent is not managed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Desired {
+    /// Seconds, or a count; validated against what the kernel takes without harm.
+    pub values: BTreeMap<Key, u32>,
+}
