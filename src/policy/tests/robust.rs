@@ -29,7 +29,7 @@ fn judge(bytes: &[u8]) -> Result<Policy, Rejection> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn arbitrary_bytes_are_judged(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
@@ -101,18 +101,18 @@ const WRONG: [&str; 6] = [
 ];
 
 #[test]
-fn a_file_of_the_largest_size_is_judged_in_time() {
-    let large = 1024 * 1024;
+fn the_time_to_judge_grows_with_the_size_alone() {
+    let large = 256 * 1024;
     let start = std::time::Instant::now();
     for line in
         ["a\n", "[", "a.", "x={a=", "\"\n", "[a]\n", "a=1\n", "\u{feff}", "\0", "a = '", "[[a]]\n"]
     {
         let _ = judge(line.repeat(large / line.len()).as_bytes());
     }
-    let keys: String = (0..60_000).map(|key| format!("ClientAliveIntervax{key}=1,")).collect();
+    let keys: String = (0..10_000).map(|key| format!("ClientAliveIntervax{key}=1,")).collect();
     let _ = judge(format!("sshd_config = {{ {} }}", &keys[..keys.len() - 1]).as_bytes());
-    // Bounds a square, not the machine: each takes about a second without optimisation.
-    assert!(start.elapsed() < Duration::from_secs(120), "{:?}", start.elapsed());
+    // Catches a square, not a slow machine: this takes seconds, a square minutes.
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
 }
 
 #[test]
