@@ -243,6 +243,17 @@ impl Pending {
     }
 }
 
+impl Mode {
+    /// As the policy writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Audit => "audit",
+        }
+    }
+}
+
 /// What one pass over one resource saw and did.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -271,6 +282,15 @@ impl Report {
         self.settings.iter().all(|setting| setting.compliant)
             && self.pending.is_empty()
             && !self.blocked()
+    }
+
+    /// Whether there is nothing to say: nothing is declared for this resource.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.settings.is_empty()
+            && self.problems.is_empty()
+            && self.outcomes.is_empty()
+            && self.pending.is_empty()
     }
 
     /// Whether something could not be told.

@@ -87,9 +87,24 @@ pub fn diff(reports: &[Report], style: Style) -> String {
     text
 }
 
-/// What `apply` and `restore` show: each step, then the table if there are rows.
+/// What `apply` shows: each step, then the table of `check`.
 #[must_use]
 pub fn applied(reports: &[Report], style: Style) -> String {
+    let mut text = steps(reports, style);
+    text.push('\n');
+    text.push_str(&check(reports, style));
+    text
+}
+
+/// What `restore` shows: each step, and what it could not put back.
+#[must_use]
+pub fn restored(reports: &[Report], style: Style) -> String {
+    let mut text = steps(reports, style);
+    problems(&mut text, reports, style);
+    text
+}
+
+fn steps(reports: &[Report], style: Style) -> String {
     let mut text = String::new();
     let outcomes: Vec<&Outcome> = reports.iter().flat_map(|report| &report.outcomes).collect();
     for outcome in &outcomes {
@@ -106,8 +121,6 @@ pub fn applied(reports: &[Report], style: Style) -> String {
     if outcomes.is_empty() {
         text.push_str("Nothing to change.\n");
     }
-    text.push('\n');
-    text.push_str(&check(reports, style));
     text
 }
 
