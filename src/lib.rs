@@ -18,6 +18,7 @@
 //! what runs it all at the right moment, and the only asynchronous code.
 
 pub mod file_edit;
+pub mod hops;
 pub mod host;
 pub mod originals;
 pub mod policy;
