@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::reconcile::Value;
 
+pub mod dialect;
+pub mod syntax;
 pub mod tree;
 
 /// A keyword of sshd_config that can be declared.
