@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::reconcile::Value;
 
+pub mod judge;
+pub mod shadow;
 pub mod tree;
 
 /// A keyword of sshd_config that can be declared.
