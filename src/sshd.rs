@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use crate::reconcile::Value;
 
 pub mod dialect;
+pub mod judge;
+pub mod shadow;
 pub mod syntax;
 pub mod tree;
 
