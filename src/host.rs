@@ -11,6 +11,7 @@ pub mod command;
 pub mod files;
 pub mod lock;
 pub mod path;
+pub mod private_directory;
 pub mod replace;
 pub mod systemd;
 
@@ -39,10 +40,16 @@ impl Host {
         Self { root: PathBuf::from("/") }
     }
 
-    /// The tree below `root`: files only, no live values, no reload.
-    #[must_use]
-    pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+    /// The tree below `root`: files only, no live values, no reload. `/` is this machine.
+    ///
+    /// # Errors
+    /// When there is no such directory.
+    pub fn at(root: impl AsRef<Path>) -> Result<Self, HostError> {
+        let root = std::fs::canonicalize(&root).on(root.as_ref(), "cannot use as --root")?;
+        if root.is_dir() {
+            return Ok(Self { root });
+        }
+        Err(rustix::io::Errno::NOTDIR).on(&root, "cannot use as --root")
     }
 
     /// Whether this is the running machine, and not a tree.

@@ -18,9 +18,11 @@
 //! what runs it all at the right moment, and the only asynchronous code.
 
 pub mod file_edit;
+pub mod hops;
 pub mod host;
 pub mod originals;
 pub mod policy;
 pub mod reconcile;
+pub mod report;
 pub mod sshd;
 pub mod sysctl;

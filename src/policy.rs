@@ -1,10 +1,38 @@
 //! The policy: what `/etc/keepalive-policy.toml` declares, validated.
+//!
+//! [`parse`] is pure and decides alone what a valid policy is; [`load`] adds whose file it is.
+//! `validate` and the daemon both call [`load`], so neither takes what the other refuses.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::Serialize;
+use toml::de::DeTable;
+
+use crate::hops;
 use crate::reconcile::Mode;
-use crate::{sshd, sysctl};
+
+mod daemon;
+pub mod diagnostic;
+pub mod duration;
+mod file;
+mod findings;
+mod path;
+pub mod spelling;
+mod ssh_config;
+mod sshd_config;
+mod sysctl;
+mod table;
+#[cfg(test)]
+mod tests;
+mod text;
+mod value;
+
+pub use diagnostic::Diagnostic;
+use diagnostic::Lines;
+use findings::Findings;
+use table::{Table, entries, section};
 
 /// A valid policy. Only what is declared in it is managed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,18 +42,21 @@ pub struct Policy {
     /// `mode`: enforce, or only report.
     pub mode: Mode,
     /// `[sysctl]`.
-    pub sysctl: sysctl::Desired,
+    pub sysctl: crate::sysctl::Desired,
     /// `[sshd_config]`.
-    pub sshd_config: sshd::Desired,
+    pub sshd_config: crate::sshd::Desired,
     /// `[ssh_config]`.
     pub ssh_config: SshConfig,
-    /// `[path] hops`: ids of the table of middleboxes.
-    pub hops: Vec<String>,
+    /// `[path] hops`: the middleboxes that sessions cross.
+    pub hops: Vec<Hop>,
     /// `[daemon] live_interval`: how often the kernel's values are reread.
     pub live_interval: Duration,
     /// `[daemon] resync_interval`: how often the files are reread.
     pub resync_interval: Duration,
-    /// What is declared but has no effect, one sentence each: sections that are not enforced yet.
+    /// `[daemon] reload_spacing`: the least time between two reloads of sshd.
+    pub reload_spacing: Duration,
+    /// What is declared but has no effect, one sentence each with its place: sections that are not
+    /// enforced yet, settings that another one switches off.
     pub notices: Vec<String>,
 }
 
@@ -36,4 +67,114 @@ pub struct SshConfig {
     pub server_alive_interval: Option<u32>,
     /// A count.
     pub server_alive_count_max: Option<u32>,
+}
+
+/// A middlebox that sessions cross.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hop {
+    /// One of the table.
+    Known(&'static hops::Hop),
+    /// One that the policy describes.
+    Own(OwnHop),
+}
+
+/// A middlebox that the policy describes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnHop {
+    /// What to call it.
+    pub name: String,
+    /// Seconds of silence that it forgives.
+    pub idle: u32,
+    /// Whether a bare kernel keepalive probe restarts its clock.
+    pub tcp_keepalive: bool,
+}
+
+/// Why a policy is refused: every finding, in order of position.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+pub struct Rejection {
+    /// Never empty.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl fmt::Display for Rejection {
+    /// All findings, without a newline at the end.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, diagnostic) in self.diagnostics.iter().enumerate() {
+            let newline = if at == 0 { "" } else { "\n" };
+            write!(f, "{newline}{diagnostic}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads and judges the policy at `path`, a path of this machine (links are followed).
+///
+/// # Errors
+/// When there is no regular file of at most 1 MiB; when it belongs to somebody other than root and
+/// the caller, or others than its owner can write it; and as [`parse`]. All of it at once.
+pub fn load(path: &Path) -> Result<Policy, Rejection> {
+    let (bytes, mut complaints) =
+        file::read(path).map_err(|diagnostic| Rejection { diagnostics: vec![diagnostic] })?;
+    match parse(&bytes, path) {
+        Ok(policy) if complaints.is_empty() => Ok(policy),
+        Ok(_) => Err(Rejection { diagnostics: complaints }),
+        Err(rejection) => {
+            complaints.extend(rejection.diagnostics);
+            Err(Rejection { diagnostics: complaints })
+        }
+    }
+}
+
+/// Judges the text of a policy; `path` is only named in findings and notices. Touches nothing.
+///
+/// # Errors
+/// What is no TOML, a key that is not known, a value that is not what its key takes, or that would
+/// do harm, settings that contradict one another: all of it at once, in order of position.
+pub fn parse(bytes: &[u8], path: &Path) -> Result<Policy, Rejection> {
+    let (text, spoiled) = text::read(bytes);
+    let mut findings = Findings::new(&text, Lines::new(bytes));
+    for (span, message) in spoiled {
+        findings.broken(span, message);
+    }
+    let (content, errors) = DeTable::parse_recoverable(&text);
+    for error in errors {
+        let message = text::syntax_error(&error, &findings);
+        findings.broken(error.span().unwrap_or_default(), message);
+    }
+    let policy = read(content.get_ref(), path, &mut findings);
+    let notices = findings.notices(path);
+    let diagnostics = findings.into_diagnostics(path);
+    if diagnostics.is_empty() {
+        Ok(Policy { notices, ..policy })
+    } else {
+        Err(Rejection { diagnostics })
+    }
+}
+
+/// Reads what the policy declares; it counts only when nothing was found wrong.
+fn read(content: &DeTable<'_>, path: &Path, findings: &mut Findings<'_>) -> Policy {
+    let top = entries(Table::Top, content, findings);
+    let modes = [("enforce", Mode::Enforce), ("audit", Mode::Audit)];
+    let mode = top.get("mode").and_then(|entry| findings.choice(entry, &modes));
+    let sysctl = sysctl::read(&section(Table::Sysctl, &top, findings), findings);
+    let sshd_config = sshd_config::read(&section(Table::SshdConfig, &top, findings), findings);
+    let ssh_config = ssh_config::read(&section(Table::SshConfig, &top, findings), findings);
+    let hops = path::read(&section(Table::Path, &top, findings), findings);
+    let times = daemon::read(&section(Table::Daemon, &top, findings), findings);
+    if sysctl.values.is_empty() && sshd_config.values.is_empty() {
+        findings
+            .notice(None, "nothing is declared in [sysctl] or [sshd_config]: nothing is managed");
+    }
+    Policy {
+        path: path.to_owned(),
+        mode: mode.unwrap_or(Mode::Enforce),
+        sysctl,
+        sshd_config,
+        ssh_config,
+        hops,
+        live_interval: times.live_interval,
+        resync_interval: times.resync_interval,
+        reload_spacing: times.reload_spacing,
+        notices: Vec::new(),
+    }
 }

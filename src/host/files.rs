@@ -48,6 +48,14 @@ impl Host {
     /// # Errors
     /// When it is there and can't be read; a missing file is [`Node::Missing`].
     pub fn read(&self, path: &Path) -> Result<Node, HostError> {
+        self.read_at_most(path, u64::MAX)
+    }
+
+    /// The same for a file that has no business to be larger than `limit` bytes.
+    ///
+    /// # Errors
+    /// As [`Host::read`], and [`std::io::ErrorKind::FileTooLarge`].
+    pub fn read_at_most(&self, path: &Path, limit: u64) -> Result<Node, HostError> {
         let resolved = match self.resolve(path) {
             Ok(resolved) => resolved,
             Err(error) if error.source.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
@@ -60,7 +68,9 @@ impl Host {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let fd = match rustix::fs::open(&located, flags | OFlags::NOFOLLOW, Mode::empty()) {
             Ok(fd) => fd,
-            Err(Errno::NOENT | Errno::NOTDIR) if resolved.through_link && self.is_link(path) => {
+            Err(Errno::NOENT | Errno::NOTDIR)
+                if !resolved.links.is_empty() && self.is_link(path) =>
+            {
                 return Ok(Node::Dangling);
             }
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Node::Missing),
@@ -74,7 +84,12 @@ impl Host {
             _ => return Ok(Node::Special),
         }
         let mut bytes = Vec::new();
-        std::fs::File::from(fd).read_to_end(&mut bytes).on(path, "cannot read")?;
+        let content = std::fs::File::from(fd);
+        content.take(limit.saturating_add(1)).read_to_end(&mut bytes).on(path, "cannot read")?;
+        if u64::try_from(bytes.len()).is_ok_and(|length| length > limit) {
+            return Err(std::io::Error::from(std::io::ErrorKind::FileTooLarge))
+                .on(path, "cannot read");
+        }
         Ok(Node::File(File {
             path: resolved.path,
             bytes,

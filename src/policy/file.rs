@@ -1,0 +1,69 @@
+//! The policy file itself: what it must be before a word of it counts.
+
+use std::path::Path;
+
+use super::Diagnostic;
+use crate::host::Host;
+use crate::host::files::{File, Node};
+
+/// The largest policy that is read, in bytes.
+const LARGEST: u64 = 1024 * 1024;
+
+/// Reads the file and judges whose it is: its bytes, and what is wrong with owner and mode.
+pub(super) fn read(path: &Path) -> Result<(Vec<u8>, Vec<Diagnostic>), Diagnostic> {
+    let complaint = match Host::live().read_at_most(path, LARGEST) {
+        Ok(Node::File(file)) => {
+            let complaints = permissions(path, &file, rustix::process::geteuid().as_raw());
+            return Ok((file.bytes, complaints));
+        }
+        Ok(Node::Missing) => {
+            "no such file: write a policy there, or name another file with --policy"
+        }
+        Ok(Node::Dangling) => "a symbolic link that leads nowhere, not a policy file",
+        Ok(Node::Directory) => "a directory, not a policy file",
+        Ok(Node::Special) => "a device, FIFO or socket, not a policy file",
+        Err(error) if error.source.kind() == std::io::ErrorKind::FileTooLarge => {
+            "larger than 1 MiB, not a policy file"
+        }
+        Err(error) => {
+            let message = format!("{}: {}", error.action, error.source);
+            return Err(Diagnostic::of_file(path, message));
+        }
+    };
+    Err(Diagnostic::of_file(path, complaint))
+}
+
+/// Who writes the policy commands root, so only root may be able to; for a caller that is not root
+/// (`validate` of a draft) the caller's own file will do.
+///
+/// An ACL needs no look of its own: its mask is what the group bits of the mode then show
+/// (acl(5)), so an entry that grants write shows there.
+fn permissions(path: &Path, file: &File, caller: u32) -> Vec<Diagnostic> {
+    let mut complaints = Vec::new();
+    let mut refuse = |message: String| complaints.push(Diagnostic::of_file(path, message));
+    let real = shell_word(&file.path);
+    if file.uid != 0 && file.uid != caller {
+        let owner = if caller == 0 { "root".to_owned() } else { format!("root or uid {caller}") };
+        refuse(format!(
+            "owned by uid {}, wanted {owner}: whoever owns the policy decides what root does; \
+             mend with: chown root {real}",
+            file.uid
+        ));
+    }
+    if file.mode & 0o022 != 0 {
+        refuse(format!(
+            "mode {:04o} lets others than the owner write it, wanted {:04o}; mend with: chmod go-w \
+             {real}",
+            file.mode,
+            file.mode & !0o022
+        ));
+    }
+    complaints
+}
+
+/// The path as one word of a shell command.
+fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:,".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}

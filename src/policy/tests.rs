@@ -1,0 +1,178 @@
+use std::time::Duration;
+
+use super::*;
+use crate::reconcile::Value;
+use crate::sshd::{Keyword, MatchBlocks};
+use crate::sysctl::Key;
+
+mod file;
+mod refused;
+mod robust;
+
+const EXAMPLE: &str = include_str!("../../config.example.toml");
+
+/// The policy, which must be valid.
+fn policy(text: &str) -> Policy {
+    parse(text.as_bytes(), Path::new("p.toml")).unwrap_or_else(|rejection| panic!("{rejection}"))
+}
+
+/// What is said about a policy that must be refused.
+fn refused(text: impl AsRef<[u8]>) -> String {
+    let text = text.as_ref();
+    match parse(text, Path::new("p.toml")) {
+        Ok(policy) => panic!("{} was taken: {policy:?}", String::from_utf8_lossy(text)),
+        Err(rejection) => rejection.to_string(),
+    }
+}
+
+#[test]
+fn the_example_declares_what_the_documentation_says() {
+    let policy = policy(EXAMPLE);
+    assert_eq!(policy.mode, Mode::Enforce);
+    assert_eq!(
+        policy.sysctl.values.into_iter().collect::<Vec<_>>(),
+        [(Key::KeepaliveTime, 600), (Key::KeepaliveIntvl, 75), (Key::KeepaliveProbes, 9)]
+    );
+    assert_eq!(
+        policy.sshd_config.values.into_iter().collect::<Vec<_>>(),
+        [
+            (Keyword::TcpKeepAlive, Value::Bool(true)),
+            (Keyword::ClientAliveInterval, Value::Number(120)),
+            (Keyword::ClientAliveCountMax, Value::Number(30)),
+        ]
+    );
+    assert_eq!(policy.ssh_config.server_alive_interval, Some(120));
+    assert_eq!(policy.ssh_config.server_alive_count_max, Some(30));
+    assert_eq!(
+        policy.notices,
+        [
+            "p.toml:46: [ssh_config] is not enforced yet: its values are checked, and written nowhere"
+        ]
+    );
+}
+
+/// What the example shows commented out are the defaults, and valid once it is not commented out.
+#[test]
+fn the_commented_lines_of_the_example_are_the_defaults() {
+    let uncommented: String = EXAMPLE
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(setting) if setting.contains(" = ") && !setting.contains('*') => setting,
+            Some("[path]") => "[path]",
+            Some("[daemon]") => "[daemon]",
+            _ => line,
+        })
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let (default, shown) = (policy(EXAMPLE), policy(&uncommented));
+    assert_eq!(shown.hops.len(), 2);
+    assert_eq!(Policy { hops: Vec::new(), notices: default.notices.clone(), ..shown }, default);
+    let set: Vec<&str> = uncommented.lines().filter(|line| !line.starts_with('#')).collect();
+    for key in ["never_disconnect", "match_blocks", "hops", "live_interval", "resync_interval"] {
+        assert!(set.iter().any(|line| line.starts_with(key)), "{key} is not in the example");
+    }
+    assert!(set.iter().any(|line| line.starts_with("reload_spacing")));
+}
+
+#[test]
+fn an_empty_policy_manages_nothing_and_says_so() {
+    let nothing = "p.toml: nothing is declared in [sysctl] or [sshd_config]: nothing is managed";
+    for text in ["", "\n", "# nothing\r\n", "mode = \"audit\"\n[sysctl]\n[sshd_config]\n[path]\n"] {
+        let policy = policy(text);
+        assert_eq!(policy.notices, [nothing]);
+        assert!(policy.sysctl.values.is_empty() && policy.sshd_config.values.is_empty());
+    }
+    let policy = policy("");
+    assert_eq!((policy.mode, policy.hops.len()), (Mode::Enforce, 0));
+    assert_eq!(policy.sshd_config.match_blocks, MatchBlocks::Override);
+    assert_eq!(policy.live_interval, Duration::from_secs(5));
+    assert_eq!(policy.resync_interval, Duration::from_secs(60));
+    assert_eq!(policy.reload_spacing, Duration::from_secs(2));
+}
+
+#[test]
+fn a_sysctl_is_the_same_in_every_spelling_of_toml() {
+    for text in [
+        "[sysctl]\nnet.ipv4.tcp_keepalive_time = 600",
+        "[sysctl]\n\"net.ipv4.tcp_keepalive_time\" = 600",
+        "[sysctl]\nnet.'ipv4.tcp_keepalive_time' = +6_00",
+        "[sysctl.net.ipv4]\ntcp_keepalive_time = 600",
+        "[sysctl]\nnet = { ipv4 = { tcp_keepalive_time = 600 } }",
+        "sysctl.net.ipv4.tcp_keepalive_time = 600\r\n",
+    ] {
+        let values = policy(text).sysctl.values;
+        assert_eq!(values.into_iter().collect::<Vec<_>>(), [(Key::KeepaliveTime, 600)], "{text}");
+    }
+}
+
+#[test]
+fn values_at_the_edges_are_taken() {
+    for (text, key, value) in [
+        ("net.ipv4.tcp_keepalive_time = 1", Key::KeepaliveTime, 1),
+        ("net.ipv4.tcp_keepalive_time = 2147483", Key::KeepaliveTime, 2_147_483),
+        ("net.ipv4.tcp_keepalive_intvl = 1", Key::KeepaliveIntvl, 1),
+        ("net.ipv4.tcp_keepalive_probes = 1", Key::KeepaliveProbes, 1),
+        ("net.ipv4.tcp_keepalive_probes = 255", Key::KeepaliveProbes, 255),
+    ] {
+        assert_eq!(policy(&format!("[sysctl]\n{text}")).sysctl.values.get(&key), Some(&value));
+    }
+    for (text, keyword, value) in [
+        ("TCPKeepAlive = false", Keyword::TcpKeepAlive, Value::Bool(false)),
+        ("TCPKeepAlive = \"Yes\"", Keyword::TcpKeepAlive, Value::Bool(true)),
+        ("TCPKeepAlive = \"no\"", Keyword::TcpKeepAlive, Value::Bool(false)),
+        ("ClientAliveInterval = 0", Keyword::ClientAliveInterval, Value::Number(0)),
+        ("ClientAliveInterval = \"2m\"", Keyword::ClientAliveInterval, Value::Number(120)),
+        (
+            "ClientAliveInterval = 2147483647",
+            Keyword::ClientAliveInterval,
+            Value::Number(2_147_483_647),
+        ),
+        (
+            "ClientAliveCountMax = 0\nnever_disconnect = true",
+            Keyword::ClientAliveCountMax,
+            Value::Number(0),
+        ),
+        (
+            "ClientAliveCountMax = 1\nnever_disconnect = false",
+            Keyword::ClientAliveCountMax,
+            Value::Number(1),
+        ),
+    ] {
+        let policy = policy(&format!("[sshd_config]\n{text}"));
+        assert_eq!(policy.sshd_config.values.get(&keyword), Some(&value), "{text}");
+        assert_eq!(policy.notices, [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn time_and_interval_may_be_equal_or_stand_alone() {
+    policy("[sysctl]\nnet.ipv4.tcp_keepalive_time = 60\nnet.ipv4.tcp_keepalive_intvl = 60");
+    policy("[sysctl]\nnet.ipv4.tcp_keepalive_time = 60");
+}
+
+#[test]
+fn the_other_sections_are_read() {
+    let policy = policy(
+        "mode = 'audit'\n[sshd_config]\nmatch_blocks = 'report'\nClientAliveInterval = 0\n\
+         ClientAliveCountMax = 3\n[path]\nhops = ['cgnat', {name = ' box ', idle = '1h'},\n\
+         {name = 'b', idle = 60, tcp_keepalive = true}]\n[daemon]\nlive_interval = '1s'\n\
+         resync_interval = '1d'\nreload_spacing = 600",
+    );
+    assert_eq!(policy.mode, Mode::Audit);
+    assert_eq!(policy.sshd_config.match_blocks, MatchBlocks::Report);
+    let own = |name: &str, idle, tcp_keepalive| {
+        Hop::Own(OwnHop { name: name.into(), idle, tcp_keepalive })
+    };
+    let cgnat = hops::by_id("cgnat").map(Hop::Known).unwrap();
+    assert_eq!(policy.hops, [cgnat, own("box", 3600, false), own("b", 60, true)]);
+    assert_eq!(policy.live_interval, Duration::from_secs(1));
+    assert_eq!(policy.resync_interval, Duration::from_secs(86_400));
+    assert_eq!(policy.reload_spacing, Duration::from_secs(600));
+    assert_eq!(
+        policy.notices,
+        [
+            "p.toml:5: ClientAliveCountMax has no effect while ClientAliveInterval is 0: sshd asks nothing",
+            "p.toml:7: [path] is not enforced yet: its hops are checked, and nothing is concluded from them",
+        ]
+    );
+}
