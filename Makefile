@@ -70,8 +70,8 @@ fuzz-oracle: deps-test ## a long comparison with the real sshd, systemd-sysctl a
 	    $(CARGO) test --locked --release --test oracle_sshd --test oracle_sysctl
 
 .PHONY: bench
-bench: deps-demo $(BINARY) ## how fast, as ratios to a bare floor measured in the same run
-	@KEEPALIVE_POLICY=$(abspath $(BINARY)) tests/host/bench.sh
+bench: deps-demo ## how fast, as ratios to a bare floor measured in the same run
+	$(CARGO) bench --locked --bench enforcement
 
 .PHONY: deps deps-build deps-demo deps-test
 deps: deps-test ## what building, demo and test need, by Debian's packages

@@ -7,11 +7,12 @@ repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=box.sh
 . "$repository/tests/host/box.sh"
 : "${KEEPALIVE_POLICY:?names the binary under test}"
+# shellcheck disable=SC2034  # used by those who source this
 policy=/etc/keepalive-policy.toml
 unit=keepalive-policy.service
 
 boot_with_tree() {
-    box_boot --bind-ro="$repository:/src" --bind-ro="$KEEPALIVE_POLICY:/opt/keepalive-policy"
+    box_boot --bind-ro="$repository:/src" --bind-ro="$KEEPALIVE_POLICY:/opt/keepalive-policy" "$@"
 }
 
 # `make install`, as its user runs it, with the binary that is under test.
