@@ -11,6 +11,7 @@ pub mod command;
 pub mod files;
 pub mod lock;
 pub mod path;
+pub mod private_directory;
 pub mod replace;
 pub mod systemd;
 
@@ -43,6 +44,18 @@ impl Host {
     #[must_use]
     pub fn at(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
+    }
+
+    /// What `--root` names: the tree below a directory, or this machine when it is `/` by any name.
+    ///
+    /// # Errors
+    /// When there is no such directory.
+    pub fn open(root: impl AsRef<Path>) -> Result<Self, HostError> {
+        let root = std::fs::canonicalize(&root).on(root.as_ref(), "cannot use as --root")?;
+        if root.is_dir() {
+            return Ok(Self { root });
+        }
+        Err(rustix::io::Errno::NOTDIR).on(&root, "cannot use as --root")
     }
 
     /// Whether this is the running machine, and not a tree.

@@ -23,5 +23,6 @@ pub mod host;
 pub mod originals;
 pub mod policy;
 pub mod reconcile;
+pub mod report;
 pub mod sshd;
 pub mod sysctl;

@@ -92,11 +92,20 @@ impl Originals {
         }
     }
 
-    /// Writes the record. The caller holds the lock.
+    /// Changes the record, if `change` changes it. Holds the record's lock, since the resources
+    /// share it and run side by side.
     ///
     /// # Errors
-    /// When the state directory can't be written.
-    pub fn save(&self, host: &Host) -> Result<(), HostError> {
+    /// As for [`Originals::load`], or when the state directory can't be written.
+    pub fn update(host: &Host, change: impl FnOnce(&mut Self)) -> Result<(), HostError> {
+        let _held = host.lock("originals")?;
+        let mut originals = Self::load(host)?;
+        let before = originals.clone();
+        change(&mut originals);
+        if originals == before { Ok(()) } else { originals.save(host) }
+    }
+
+    fn save(&self, host: &Host) -> Result<(), HostError> {
         host.make_directory(host.state_dir(), 0o755)?;
         let mut bytes = serde_json::to_vec_pretty(self).map_err(|error| HostError {
             path: host.state_dir().join(FILE),

@@ -12,6 +12,9 @@ use serde::{Serialize, Serializer};
 
 use crate::host::Host;
 
+#[cfg(test)]
+mod tests;
+
 /// A part of the host that the policy governs.
 pub trait Resource {
     /// What the policy declares for it.
@@ -23,6 +26,10 @@ pub trait Resource {
 
     /// The name that rows and problems carry, as in the policy file: `sysctl`, `sshd_config`.
     const NAME: &'static str;
+
+    /// The lock that `apply` holds. One for each implementor, so that a live value never waits
+    /// for a reload of sshd.
+    const LOCK: &'static str;
 
     /// Reads everything that decides about the declared settings. Changes nothing.
     ///
@@ -218,6 +225,38 @@ pub enum Mode {
     Audit,
 }
 
+/// A change that is planned and not done, in both forms in which it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Pending {
+    /// The resource.
+    pub resource: &'static str,
+    /// In full, as `diff` prints it.
+    #[serde(skip)]
+    pub text: String,
+    /// The same as data.
+    pub change: serde_json::Value,
+}
+
+impl Pending {
+    fn of<C: Display + Serialize>(resource: &'static str, change: &C) -> Self {
+        let text = change.to_string();
+        let change =
+            serde_json::to_value(change).unwrap_or_else(|_| serde_json::json!({ "text": text }));
+        Self { resource, text, change }
+    }
+}
+
+impl Mode {
+    /// As the policy writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Audit => "audit",
+        }
+    }
+}
+
 /// What one pass over one resource saw and did.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -232,7 +271,7 @@ pub struct Report {
     /// What was done; empty when nothing had to be.
     pub outcomes: Vec<Outcome>,
     /// What the plan would still do; not empty in audit mode, or when a correction did not hold.
-    pub pending: Vec<String>,
+    pub pending: Vec<Pending>,
     /// What to watch, as of the last look.
     pub watched: BTreeSet<PathBuf>,
     /// From the first look to the last.
@@ -246,6 +285,15 @@ impl Report {
         self.settings.iter().all(|setting| setting.compliant)
             && self.pending.is_empty()
             && !self.blocked()
+    }
+
+    /// Whether there is nothing to say: nothing is declared for this resource.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.settings.is_empty()
+            && self.problems.is_empty()
+            && self.outcomes.is_empty()
+            && self.pending.is_empty()
     }
 
     /// Whether something could not be told.
@@ -289,16 +337,23 @@ pub fn reconcile<R: Resource>(
         settings: plan.settings.clone(),
         problems: plan.problems.clone(),
         outcomes: Vec::new(),
-        pending: plan.changes.iter().map(ToString::to_string).collect(),
+        pending: pending::<R>(&plan),
         watched,
         took: Duration::ZERO,
     };
     if mode == Mode::Enforce && !plan.changes.is_empty() {
-        report.outcomes = resource.apply(host, &plan);
+        report.outcomes = match host.lock(R::LOCK) {
+            Ok(_held) => resource.apply(host, &plan),
+            Err(error) => vec![Outcome::of("take the lock", || Err(error))],
+        };
         verify(resource, host, desired, &mut report);
     }
     report.took = start.elapsed();
     report
+}
+
+fn pending<R: Resource>(plan: &Plan<R::Change>) -> Vec<Pending> {
+    plan.changes.iter().map(|change| Pending::of(R::NAME, change)).collect()
 }
 
 fn look<R: Resource>(
@@ -313,9 +368,9 @@ fn look<R: Resource>(
 fn verify<R: Resource>(resource: &R, host: &Host, desired: &R::Desired, report: &mut Report) {
     match look(resource, host, desired) {
         Ok((plan, watched)) => {
+            report.pending = pending::<R>(&plan);
             report.settings = plan.settings;
             report.problems = plan.problems;
-            report.pending = plan.changes.iter().map(ToString::to_string).collect();
             report.watched = watched;
         }
         Err(error) => {

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::reconcile::Value;
 
+pub mod dialect;
+pub mod judge;
+pub mod shadow;
+pub mod syntax;
 pub mod tree;
 
 /// A keyword of sshd_config that can be declared.

@@ -10,6 +10,9 @@ use rustix::io::Errno;
 
 use super::{Context, Host, HostError};
 
+#[cfg(test)]
+mod tests;
+
 /// What stands at a path, after following links.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
@@ -68,7 +71,9 @@ impl Host {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let fd = match rustix::fs::open(&located, flags | OFlags::NOFOLLOW, Mode::empty()) {
             Ok(fd) => fd,
-            Err(Errno::NOENT | Errno::NOTDIR) if resolved.through_link && self.is_link(path) => {
+            Err(Errno::NOENT | Errno::NOTDIR)
+                if !resolved.links.is_empty() && self.is_link(path) =>
+            {
                 return Ok(Node::Dangling);
             }
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Node::Missing),

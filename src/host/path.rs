@@ -7,6 +7,9 @@ use std::path::{Component, Path, PathBuf};
 
 use super::{Context, Host, HostError};
 
+#[cfg(test)]
+mod tests;
+
 /// The kernel's own limit (`MAXSYMLINKS`), after which it says ELOOP.
 const LINK_LIMIT: usize = 40;
 
@@ -18,8 +21,8 @@ pub struct Resolved {
     /// Every directory in which a changed entry could change the result: those of the path as
     /// given, and those of each link's target on the way.
     pub directories: BTreeSet<PathBuf>,
-    /// Whether any link was followed.
-    pub through_link: bool,
+    /// The symbolic links that were followed.
+    pub links: Vec<PathBuf>,
 }
 
 impl Host {
@@ -37,12 +40,8 @@ impl Host {
     /// ELOOP after 40 links, and what `readlink(2)` says other than "not a link" and "not there".
     pub fn resolve(&self, path: &Path) -> Result<Resolved, HostError> {
         let mut pending = parts(path);
-        let mut resolved = Resolved {
-            path: PathBuf::from("/"),
-            directories: BTreeSet::new(),
-            through_link: false,
-        };
-        let mut links = 0;
+        let mut resolved =
+            Resolved { path: PathBuf::from("/"), directories: BTreeSet::new(), links: Vec::new() };
         while let Some(part) = pending.pop() {
             if part == ".." {
                 resolved.path.pop();
@@ -52,11 +51,10 @@ impl Host {
             let next = resolved.path.join(&part);
             match rustix::fs::readlink(self.locate(&next), Vec::new()) {
                 Ok(target) => {
-                    links += 1;
-                    if links > LINK_LIMIT {
+                    resolved.links.push(next);
+                    if resolved.links.len() > LINK_LIMIT {
                         return Err(rustix::io::Errno::LOOP).on(path, "cannot follow links");
                     }
-                    resolved.through_link = true;
                     let target = PathBuf::from(OsString::from(std::ffi::OsStr::from_bytes(
                         target.as_bytes(),
                     )));

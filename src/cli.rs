@@ -1,0 +1,158 @@
+//! The command line: one file a command, each giving its exit code.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use serde::Serialize;
+
+use crate::host::Host;
+use crate::policy::{self, Policy};
+use crate::reconcile::Report;
+
+mod apply;
+mod check;
+mod diff;
+mod restore;
+mod status;
+mod validate;
+
+/// Where the policy is, below the root.
+const POLICY: &str = "etc/keepalive-policy.toml";
+
+/// `EX_CONFIG` of sysexits.h: the policy is bad. The unit does not restart the daemon then.
+const BAD_POLICY: u8 = 78;
+
+/// Could not tell, or could not do it.
+const ERROR: u8 = 2;
+
+/// Keeps the keepalive settings of the kernel and of sshd as declared.
+#[derive(Debug, Parser)]
+#[command(name = "keepalive-policy", version, about, max_term_width = 100)]
+struct Cli {
+    /// The policy [default: /etc/keepalive-policy.toml, below --root if that is given]
+    #[arg(long, value_name = "FILE", global = true)]
+    policy: Option<PathBuf>,
+    /// Treat DIR as /: files only, no live values, no reload
+    #[arg(long, value_name = "DIR", global = true)]
+    root: Option<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Text, global = true)]
+    format: Format,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum Command {
+    /// Watch and enforce: what systemd starts
+    Daemon,
+    /// Show every declared setting: desired, effective, source. Exits 0 when all comply, 1 on
+    /// drift, 2 when it could not be told
+    Check,
+    /// Show what `apply` would change. Exits 0 when nothing, 1 when something, 2 on an error
+    Diff,
+    /// Bring the host into line once, and verify. Exits 0 when in force, 1 when not, 2 on an error
+    Apply,
+    /// Show what the daemon last saw and did. Exits 0 when in force, 1 when not, 3 when it does
+    /// not run
+    Status,
+    /// Check the policy file alone. Exits 0, or 78 with all findings
+    Validate,
+    /// Undo everything that this tool ever changed
+    Restore,
+}
+
+/// What every command gets.
+struct Invocation {
+    host: Host,
+    policy: PathBuf,
+    format: Format,
+}
+
+/// Parses the arguments, runs the command, gives the exit code.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nobody left to tell when the terminal is gone.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { ERROR } else { 0 });
+        }
+    };
+    let root = cli.root.unwrap_or_else(|| PathBuf::from("/"));
+    let invocation = Invocation {
+        policy: absolute(cli.policy.unwrap_or_else(|| root.join(POLICY))),
+        host: match Host::open(&root) {
+            Ok(host) => host,
+            Err(error) => return ExitCode::from(complain(&error)),
+        },
+        format: cli.format,
+    };
+    let code = match cli.command {
+        Command::Daemon => match invocation.load() {
+            Ok(policy) => crate::daemon::run(invocation.host, policy),
+            Err(code) => code,
+        },
+        Command::Check => check::run(&invocation),
+        Command::Diff => diff::run(&invocation),
+        Command::Apply => apply::run(&invocation),
+        Command::Status => status::run(&invocation),
+        Command::Validate => validate::run(&invocation),
+        Command::Restore => restore::run(&invocation),
+    };
+    ExitCode::from(code)
+}
+
+impl Invocation {
+    /// The policy, or the exit code after all findings were printed.
+    fn load(&self) -> Result<Policy, u8> {
+        policy::load(&self.policy).map_err(|rejection| {
+            complain(&rejection);
+            BAD_POLICY
+        })
+    }
+
+    /// Prints in the form that was asked for.
+    fn print(&self, data: &impl Serialize, text: impl FnOnce() -> String) {
+        let output = match self.format {
+            Format::Text => text(),
+            Format::Json => serde_json::to_string_pretty(data).unwrap_or_default() + "\n",
+        };
+        // A closed pipe (`| head`) is the reader's choice, not an error.
+        let _ = std::io::stdout().write_all(output.as_bytes());
+    }
+}
+
+/// Messages, the status file and the watches outlive the working directory.
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+/// Prints an error; gives the exit code for one.
+fn complain(error: &impl std::fmt::Display) -> u8 {
+    let _ = writeln!(std::io::stderr(), "keepalive-policy: {error}");
+    ERROR
+}
+
+/// The exit code of what was done: 0 in force, 1 not in force, 2 when a step failed and it shows.
+fn verdict(reports: &[Report]) -> u8 {
+    let failed = reports.iter().flat_map(|report| &report.outcomes).any(|outcome| outcome.failed());
+    if reports.iter().all(Report::in_force) {
+        0
+    } else if failed || reports.iter().any(Report::blocked) {
+        ERROR
+    } else {
+        1
+    }
+}

@@ -1,0 +1,17 @@
+//! `apply`: one reconciliation now, with verification.
+
+use super::{Invocation, verdict};
+use crate::governed::Governed;
+use crate::report::json;
+use crate::report::text::{self, Style};
+
+pub(super) fn run(invocation: &Invocation) -> u8 {
+    let policy = match invocation.load() {
+        Ok(policy) => policy,
+        Err(code) => return code,
+    };
+    // Under `mode = "audit"` nothing is changed by this command either.
+    let reports = Governed::default().reconcile(&invocation.host, &policy, policy.mode);
+    invocation.print(&json::Applied::of(&reports), || text::applied(&reports, Style::of_stdout()));
+    verdict(&reports)
+}

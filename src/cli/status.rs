@@ -1,0 +1,78 @@
+//! `status`: what the daemon last saw and did.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value as Json, json};
+
+use super::{Invocation, complain};
+use crate::report::status::{Status, now};
+
+const NOT_RUNNING: u8 = 3;
+
+pub(super) fn run(invocation: &Invocation) -> u8 {
+    match Status::read(&invocation.host) {
+        Ok(Some(status)) => {
+            invocation.print(&status, || render(&status, now()));
+            u8::from(!status.in_force)
+        }
+        Ok(None) => {
+            let data = json!({ "version": 1, "running": false });
+            invocation.print(&data, || {
+                "The daemon does not run. `systemctl start keepalive-policy` starts it, \
+                 `keepalive-policy check` looks without it.\n"
+                    .to_owned()
+            });
+            NOT_RUNNING
+        }
+        Err(error) => {
+            complain(&error);
+            NOT_RUNNING
+        }
+    }
+}
+
+fn render(status: &Status, now: u64) -> String {
+    let mut text = format!("{}.\n\n", status.summary);
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(text, "  {name:<12}{value}");
+    };
+    line("policy", &format!("{} ({})", status.policy.display(), status.mode));
+    line("process", &format!("{}, up {}", status.pid, ago(now.saturating_sub(status.since))));
+    line("corrections", &status.corrections.to_string());
+    if let Some(drift) = &status.last_drift {
+        let since = ago(now.saturating_sub(drift.at));
+        line("last drift", &format!("{} {since} ago", drift.setting));
+    }
+    for row in status.settings.iter().filter(|row| row["compliant"] == Json::Bool(false)) {
+        let _ = writeln!(
+            text,
+            "  DRIFT       {} ({}) is {}, {} is declared",
+            plain(&row["name"]),
+            plain(&row["context"]),
+            plain(&row["effective"]),
+            plain(&row["desired"])
+        );
+    }
+    for problem in &status.problems {
+        let _ = writeln!(text, "  problem     {}", plain(&problem["message"]));
+    }
+    if !status.in_force {
+        text.push_str("\n`keepalive-policy check` shows each setting, `journalctl -u keepalive-policy` what was tried.\n");
+    }
+    text
+}
+
+/// A JSON value without its quotes.
+fn plain(value: &Json) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// `42 s`, `5 min`, `3 h`, `12 d`.
+fn ago(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}

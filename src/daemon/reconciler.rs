@@ -1,0 +1,244 @@
+//! One task a resource: wait until there is a reason, make a pass, report.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::{sleep_until, timeout};
+
+use super::pace::{Pace, Pass};
+use super::trigger::Trigger;
+use crate::host::Host;
+use crate::policy::Policy;
+use crate::reconcile::{Mode, Report, Resource, reconcile};
+
+/// A writer that is not done yet writes again within this time; then the file is read.
+const SETTLED: Duration = Duration::from_millis(50);
+
+/// But a file that never settles is read all the same.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Which policy is in force, counted so that a report says which one it is about.
+#[derive(Debug, Clone)]
+pub struct Orders {
+    /// Grows by one with each policy.
+    pub generation: u64,
+    /// The policy.
+    pub policy: Arc<Policy>,
+}
+
+/// A report on its way to the daemon.
+#[derive(Debug)]
+pub struct Seen {
+    /// [`Resource::LOCK`] of the reconciler.
+    pub name: &'static str,
+    /// What woke it.
+    pub trigger: Trigger,
+    /// Of the policy that was applied.
+    pub generation: u64,
+    /// What it saw and did.
+    pub report: Report,
+    /// Whether somebody else keeps changing what is set right.
+    pub contested: bool,
+}
+
+/// Marks a resource as due. Any number of marks make one pass.
+#[derive(Debug, Default)]
+pub struct Due {
+    notify: Notify,
+}
+
+impl Due {
+    /// Something happened that may concern the resource.
+    pub fn mark(&self) {
+        self.notify.notify_one();
+    }
+
+    /// Waits for a mark. Cancel-safe: a mark that nobody took stays.
+    pub async fn marked(&self) {
+        self.notify.notified().await;
+    }
+}
+
+/// A channel that says when `due` was marked and has been quiet since.
+#[must_use]
+pub fn settled(due: Arc<Due>) -> mpsc::Receiver<()> {
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        loop {
+            due.marked().await;
+            settle(&due).await;
+            if sender.send(()).await.is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// Since when a pass has been running, in milliseconds since the daemon's start plus one; 0 when
+/// none is.
+#[derive(Debug)]
+pub struct Busy {
+    epoch: Instant,
+    since: AtomicU64,
+}
+
+impl Busy {
+    /// Idle.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { epoch: Instant::now(), since: AtomicU64::new(0) }
+    }
+
+    /// For how long the running pass has been running.
+    #[must_use]
+    pub fn elapsed(&self) -> Option<Duration> {
+        let since = self.since.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(self.epoch.elapsed().saturating_sub(Duration::from_millis(since)))
+    }
+
+    fn begin(&self) {
+        let since = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
+        self.since.store(since.saturating_add(1), Ordering::Relaxed);
+    }
+
+    fn end(&self) {
+        self.since.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Default for Busy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// How a resource is governed: what differs between kernel values, sysctl.d and sshd.
+#[derive(Debug)]
+pub struct Kind<R: Resource> {
+    /// Its part of the policy.
+    pub desired: fn(&Policy) -> &R::Desired,
+    /// How often it is looked at although nothing happened.
+    pub resync: fn(&Policy) -> Duration,
+    /// The least time between a correction and the next pass.
+    pub spacing: fn(&Policy) -> Duration,
+    /// Whether to wait until a writer has finished. A kernel value is never half-written.
+    pub settle: bool,
+}
+
+/// What a reconciler shares with the daemon.
+#[derive(Debug, Clone)]
+pub struct Wiring {
+    /// Marked by the watcher.
+    pub due: Arc<Due>,
+    /// Read by the watchdog.
+    pub busy: Arc<Busy>,
+    /// The policy in force; closed when the daemon stops.
+    pub orders: watch::Receiver<Orders>,
+    /// Where reports go.
+    pub reports: mpsc::Sender<Seen>,
+}
+
+/// Runs until the daemon stops, that is until the orders end or nobody takes reports. Never stops
+/// in the middle of a pass.
+pub async fn run<R>(resource: Arc<R>, host: Host, kind: Kind<R>, mut wiring: Wiring)
+where
+    R: Resource + Send + Sync + 'static,
+    R::Desired: Clone + Send + 'static,
+{
+    let mut trigger = Trigger::Start;
+    let mut pace = Pace::new(Duration::ZERO);
+    loop {
+        let orders = wiring.orders.borrow_and_update().clone();
+        wiring.busy.begin();
+        let report = pass(Arc::clone(&resource), host.clone(), &kind, &orders.policy).await;
+        wiring.busy.end();
+        // The task of a pass ends without a report only when the runtime is being torn down.
+        let Some(report) = report else { return };
+        pace.set_spacing((kind.spacing)(&orders.policy));
+        pace.record(Instant::now(), became(&report, orders.policy.mode));
+        let seen = Seen {
+            name: R::LOCK,
+            trigger,
+            generation: orders.generation,
+            report,
+            contested: pace.contested(),
+        };
+        if wiring.reports.send(seen).await.is_err() {
+            return;
+        }
+        match next(&kind, &orders.policy, &pace, &mut wiring).await {
+            Some(reason) => trigger = reason,
+            None => return,
+        }
+    }
+}
+
+/// On a thread of its own: sshd and systemctl take their time, and signals and the watchdog don't
+/// wait.
+async fn pass<R>(resource: Arc<R>, host: Host, kind: &Kind<R>, policy: &Policy) -> Option<Report>
+where
+    R: Resource + Send + Sync + 'static,
+    R::Desired: Clone + Send + 'static,
+{
+    let (desired, mode) = ((kind.desired)(policy).clone(), policy.mode);
+    tokio::task::spawn_blocking(move || reconcile(&*resource, &host, &desired, mode)).await.ok()
+}
+
+fn became(report: &Report, mode: Mode) -> Pass {
+    let failed = report.outcomes.iter().any(crate::reconcile::Outcome::failed);
+    if mode == Mode::Audit {
+        Pass::Quiet
+    } else if failed || !report.pending.is_empty() {
+        Pass::Failed
+    } else if report.outcomes.is_empty() {
+        Pass::Quiet
+    } else {
+        Pass::Corrected
+    }
+}
+
+/// Waits for the next reason; `None` when the daemon stops.
+async fn next<R: Resource>(
+    kind: &Kind<R>,
+    policy: &Policy,
+    pace: &Pace,
+    wiring: &mut Wiring,
+) -> Option<Trigger> {
+    let resync = Instant::now() + (kind.resync)(policy);
+    let (until, reason) = match pace.retry_at() {
+        Some(retry) if retry < resync => (retry, Trigger::Retry),
+        _ => (resync, Trigger::Resync),
+    };
+    // Cancel-safe: a mark or a policy that comes while another branch wins stays marked.
+    let reason = tokio::select! {
+        changed = wiring.orders.changed() => {
+            changed.ok()?;
+            return Some(Trigger::Policy);
+        }
+        () = wiring.due.marked() => {
+            if kind.settle {
+                settle(&wiring.due).await;
+            }
+            Trigger::Event
+        }
+        () = sleep_until(until.into()) => reason,
+    };
+    if let Some(then) = pace.not_before() {
+        tokio::select! {
+            changed = wiring.orders.changed() => {
+                changed.ok()?;
+                return Some(Trigger::Policy);
+            }
+            () = sleep_until(then.into()) => {}
+        }
+    }
+    Some(reason)
+}
+
+async fn settle(due: &Due) {
+    let cap = Instant::now() + PATIENCE;
+    while Instant::now() < cap && timeout(SETTLED, due.marked()).await.is_ok() {}
+}

@@ -1,0 +1,181 @@
+//! What the daemon knows of its resources, and what it says of it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use tracing::{error, info, warn};
+
+use super::reconciler::Seen;
+use super::service::Service;
+use super::trigger::Trigger;
+use crate::host::Host;
+use crate::policy::Policy;
+use crate::reconcile::{Report, Resource, micros};
+use crate::report::journal::Told;
+use crate::report::status::{self, LastDrift, Status};
+use crate::report::{Tally, settings};
+use crate::sysctl::live::Live;
+
+#[cfg(test)]
+mod tests;
+
+/// The last report of each reconciler, and the history in short.
+#[derive(Debug)]
+pub struct State {
+    reports: BTreeMap<&'static str, Report>,
+    generations: BTreeMap<&'static str, u64>,
+    contested: BTreeMap<&'static str, bool>,
+    told: Told,
+    corrections: u64,
+    last_drift: Option<LastDrift>,
+    since: u64,
+    written: Option<Status>,
+    write_failed: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            reports: BTreeMap::new(),
+            generations: BTreeMap::new(),
+            contested: BTreeMap::new(),
+            told: Told::default(),
+            corrections: 0,
+            last_drift: None,
+            since: status::now(),
+            written: None,
+            write_failed: false,
+        }
+    }
+}
+
+impl State {
+    /// Takes in a report and writes what is new in it to the journal. Gives whether it found drift
+    /// that no event had announced: the watches may be deaf.
+    pub fn take(&mut self, seen: Seen) -> bool {
+        let took = micros(seen.report.took);
+        let news = self.told.news(seen.name, &seen.report);
+        let drifted = seen.report.found.iter().find(|row| !row.compliant);
+        let corrected = seen.report.outcomes.iter().any(|outcome| !outcome.failed());
+        for event in &news {
+            // For a kernel value the correction's own line says it all.
+            if seen.name == Live::LOCK && event.kind == "applied" {
+                continue;
+            }
+            event.log(seen.trigger.as_str(), took);
+        }
+        if corrected {
+            self.corrections += 1;
+        }
+        if let (Some(row), false) = (drifted, news.is_empty()) {
+            self.last_drift = Some(LastDrift {
+                at: status::now(),
+                setting: row.name.to_owned(),
+                corrected_in_us: (corrected && seen.report.in_force()).then_some(took),
+            });
+        }
+        self.tell_contest(&seen);
+        let unannounced = seen.trigger == Trigger::Resync && drifted.is_some() && corrected;
+        self.generations.insert(seen.name, seen.generation);
+        self.reports.insert(seen.name, seen.report);
+        unannounced
+    }
+
+    /// Whether every one of `names` has reported on this policy.
+    #[must_use]
+    pub fn complete(&self, names: &[&'static str], generation: u64) -> bool {
+        names.iter().all(|name| self.generations.get(name).is_some_and(|at| *at >= generation))
+    }
+
+    /// Tells the service manager and the status file, if there is anything new.
+    pub fn publish(&mut self, host: &Host, policy: &Policy, service: &mut Service) {
+        let reports: Vec<Report> = self.reports.values().cloned().collect();
+        let tally = Tally::of(settings(&reports));
+        let summary = status::sentence(tally, policy.mode, self.last_drift.as_ref());
+        service.status(&summary);
+        let status = self.status(&reports, policy, summary);
+        if self.written.as_ref() == Some(&status) {
+            return;
+        }
+        match status.write(host) {
+            Ok(()) => self.write_failed = false,
+            Err(error) if !self.write_failed => {
+                self.write_failed = true;
+                warn!("{error}; `keepalive-policy status` shows nothing until this is mended");
+            }
+            Err(_) => {}
+        }
+        self.written = Some(status);
+    }
+
+    fn status(&self, reports: &[Report], policy: &Policy, summary: String) -> Status {
+        let pid = std::process::id();
+        let (settings, problems) = status::rows(reports);
+        Status {
+            version: 1,
+            pid,
+            process_start: status::process_start(pid).unwrap_or(0),
+            since: self.since,
+            policy: policy.path.clone(),
+            mode: policy.mode.as_str().to_owned(),
+            in_force: reports.iter().all(Report::in_force),
+            summary,
+            corrections: self.corrections,
+            last_drift: self.last_drift.clone(),
+            settings,
+            problems,
+        }
+    }
+
+    fn tell_contest(&mut self, seen: &Seen) {
+        let before = self.contested.insert(seen.name, seen.contested).unwrap_or(false);
+        let resource = seen.report.resource;
+        if seen.contested && !before {
+            warn!(
+                keepalive_event = "contested",
+                keepalive_resource = resource,
+                "{resource}: somebody else keeps changing what is set right; corrections are \
+                 spaced out, up to one a minute, until it stops"
+            );
+        } else if before && !seen.contested {
+            info!(
+                keepalive_event = "in-force",
+                keepalive_resource = resource,
+                "{resource}: no longer contested"
+            );
+        }
+    }
+}
+
+/// Says that a policy is in force now.
+pub fn tell_policy(policy: &Policy) {
+    info!(
+        keepalive_event = "policy",
+        "{}: in force, mode {}",
+        policy.path.display(),
+        policy.mode.as_str()
+    );
+    for notice in &policy.notices {
+        info!(keepalive_event = "policy", "{notice}");
+    }
+}
+
+/// Says why a policy was not taken.
+pub fn tell_rejection(path: &Path, rejection: &impl std::fmt::Display) {
+    error!(
+        keepalive_event = "policy",
+        "{}: keeping the previous policy\n{rejection}",
+        path.display()
+    );
+}
+
+/// Says what could not be watched.
+pub fn tell_unwatched(troubles: &[String], every: std::time::Duration) {
+    if !troubles.is_empty() {
+        warn!(
+            "cannot watch {}; changes there are found by rereading every {} s",
+            troubles.join(", "),
+            every.as_secs()
+        );
+    }
+}

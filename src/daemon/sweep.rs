@@ -1,0 +1,41 @@
+//! What a killed predecessor left: temporary files, never live, removed at start.
+
+use std::path::Path;
+
+use tracing::{info, warn};
+
+use crate::host::Host;
+use crate::reconcile::Resource;
+use crate::sshd::Sshd;
+use crate::sysctl::boot::Boot;
+
+/// Where files are replaced. `sshd_config.d` and `sysctl.d` hold our drop-ins; the main files of
+/// both are in the directories above.
+const PLACES: [&str; 6] = [
+    "/etc/ssh/sshd_config.d",
+    "/etc/ssh",
+    "/etc/sysctl.d",
+    "/etc",
+    "/var/lib/keepalive-policy",
+    "/var/lib/keepalive-policy/originals",
+];
+
+/// Removes them, under the locks: another process that is writing now keeps its own.
+pub fn leftovers(host: &Host) {
+    let locks = [Sshd::LOCK, Boot::LOCK, "originals"].map(|name| host.lock(name));
+    if let Some(error) = locks.iter().find_map(|lock| lock.as_ref().err()) {
+        warn!("{error}; leftovers of an interrupted run are not looked for");
+        return;
+    }
+    for place in PLACES.map(Path::new) {
+        match host.sweep(place) {
+            Ok(swept) if swept.is_empty() => {}
+            Ok(swept) => info!(
+                "{}: removed {} left by an interrupted run",
+                place.display(),
+                swept.iter().map(|name| name.to_string_lossy()).collect::<Vec<_>>().join(", ")
+            ),
+            Err(error) => warn!("{error}"),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The status file: what the daemon last saw and did, for `status` and for the curious. No socket,
+//! nothing to attack: one JSON file in the runtime directory, replaced in one step.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::Tally;
+use crate::host::files::Node;
+use crate::host::replace::Expect;
+use crate::host::{Host, HostError};
+use crate::reconcile::{Mode, Report};
+
+#[cfg(test)]
+mod tests;
+
+const FILE: &str = "status.json";
+
+/// What `status.json` holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Of this format: 1. Fields may be added, never changed.
+    pub version: u32,
+    /// The daemon's process.
+    pub pid: u32,
+    /// When that process started, in clock ticks since boot: a later process with the same number
+    /// is another one.
+    pub process_start: u64,
+    /// When the daemon started, in seconds since 1970.
+    pub since: u64,
+    /// The policy file.
+    pub policy: PathBuf,
+    /// `enforce` or `audit`.
+    pub mode: String,
+    /// Whether everything that is declared is in force.
+    pub in_force: bool,
+    /// The same in a sentence.
+    pub summary: String,
+    /// Corrections since the start.
+    pub corrections: u64,
+    /// The last drift, if any.
+    pub last_drift: Option<LastDrift>,
+    /// The rows, as in `check`.
+    pub settings: Vec<Json>,
+    /// The problems, as in `check`.
+    pub problems: Vec<Json>,
+}
+
+/// A drift that was seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastDrift {
+    /// When, in seconds since 1970.
+    pub at: u64,
+    /// The setting.
+    pub setting: String,
+    /// How long it took from the first look to the proof that it is in force again, in
+    /// microseconds; `None` when it was not corrected.
+    pub corrected_in_us: Option<u64>,
+}
+
+/// The sentence for `STATUS=`.
+#[must_use]
+pub fn sentence(tally: Tally, mode: Mode, last: Option<&LastDrift>) -> String {
+    let mut text = tally.to_string();
+    if mode == Mode::Audit {
+        text.push_str(" (audit: nothing is changed)");
+    }
+    if let Some(drift) = last {
+        text.push_str(&format!(", last drift {}", clock(drift.at)));
+        match drift.corrected_in_us {
+            Some(micros) => {
+                text.push_str(&format!(" corrected in {}", super::text::duration(micros)));
+            }
+            None => text.push_str(" stands"),
+        }
+    }
+    text
+}
+
+/// Rows and problems as data.
+#[must_use]
+pub fn rows(reports: &[Report]) -> (Vec<Json>, Vec<Json>) {
+    let data = |row: Result<Json, serde_json::Error>| row.unwrap_or(Json::Null);
+    (
+        super::settings(reports).map(|row| data(serde_json::to_value(row))).collect(),
+        reports
+            .iter()
+            .flat_map(|report| &report.problems)
+            .map(|problem| data(serde_json::to_value(problem)))
+            .collect(),
+    )
+}
+
+impl Status {
+    /// Writes it where `status` finds it.
+    ///
+    /// # Errors
+    /// When the runtime directory can't be written.
+    pub fn write(&self, host: &Host) -> Result<(), HostError> {
+        host.make_directory(host.runtime_dir(), 0o755)?;
+        let path = host.runtime_dir().join(FILE);
+        let mut bytes = serde_json::to_vec_pretty(self).map_err(|error| HostError {
+            path: path.clone(),
+            action: "cannot encode",
+            source: error.into(),
+        })?;
+        bytes.push(b'\n');
+        match host.read(&path)? {
+            Node::File(old) => host.replace(&path, Expect::Content(&old.bytes), &bytes),
+            _ => host.replace(&path, Expect::Absent { mode: 0o644 }, &bytes),
+        }
+    }
+
+    /// Reads it, if a daemon that still runs has written it.
+    ///
+    /// # Errors
+    /// When the file is there and can't be read or is damaged.
+    pub fn read(host: &Host) -> Result<Option<Self>, HostError> {
+        let path = host.runtime_dir().join(FILE);
+        let Node::File(file) = host.read(&path)? else { return Ok(None) };
+        let status: Self = serde_json::from_slice(&file.bytes).map_err(|error| HostError {
+            path,
+            action: "damaged, the daemon will write it anew",
+            source: error.into(),
+        })?;
+        let alive = process_start(status.pid) == Some(status.process_start);
+        Ok(alive.then_some(status))
+    }
+
+    /// Removes the file: the daemon stops.
+    ///
+    /// # Errors
+    /// When it can't be removed.
+    pub fn clear(host: &Host) -> Result<(), HostError> {
+        let path = host.runtime_dir().join(FILE);
+        match host.read(&path)? {
+            Node::File(file) => host.remove(&path, &file.bytes),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Field 22 of `/proc/PID/stat`. The second field is the command in brackets, and may hold
+/// blanks and brackets itself, so counting starts behind the last one.
+#[must_use]
+pub fn process_start(pid: u32) -> Option<u64> {
+    let path = PathBuf::from(format!("/proc/{pid}/stat"));
+    let Ok(Node::File(file)) = Host::live().read(&path) else { return None };
+    let text = String::from_utf8_lossy(&file.bytes).into_owned();
+    text.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
+/// Seconds since 1970.
+#[must_use]
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// The time of day, `12:31:07 UTC`: the same on every host of a fleet.
+#[must_use]
+pub fn clock(at: u64) -> String {
+    let day = at % 86_400;
+    format!("{:02}:{:02}:{:02} UTC", day / 3600, day / 60 % 60, day % 60)
+}

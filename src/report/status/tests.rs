@@ -1,0 +1,56 @@
+use super::*;
+
+fn status(process_start: u64) -> Status {
+    Status {
+        version: 1,
+        pid: std::process::id(),
+        process_start,
+        since: 0,
+        policy: "/etc/keepalive-policy.toml".into(),
+        mode: "enforce".to_owned(),
+        in_force: true,
+        summary: String::new(),
+        corrections: 0,
+        last_drift: None,
+        settings: Vec::new(),
+        problems: Vec::new(),
+    }
+}
+
+#[test]
+fn the_sentence_reads_like_one() {
+    let tally = Tally { in_force: 5, declared: 6 };
+    let drift = |corrected_in_us| LastDrift { at: 45_067, setting: String::new(), corrected_in_us };
+    let table = [
+        (Mode::Enforce, None, "5 of 6 settings in force"),
+        (
+            Mode::Enforce,
+            Some(drift(Some(4_200))),
+            "5 of 6 settings in force, last drift 12:31:07 UTC corrected in 4.2 ms",
+        ),
+        (
+            Mode::Audit,
+            Some(drift(None)),
+            "5 of 6 settings in force (audit: nothing is changed), last drift 12:31:07 UTC stands",
+        ),
+    ];
+    for (mode, last, expected) in table {
+        assert_eq!(sentence(tally, mode, last.as_ref()), expected);
+    }
+}
+
+#[test]
+fn a_status_counts_only_while_its_process_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let host = Host::at(directory.path());
+    assert_eq!(Status::read(&host).unwrap(), None);
+    let start = process_start(std::process::id()).unwrap();
+    let mine = status(start);
+    mine.write(&host).unwrap();
+    assert_eq!(Status::read(&host).unwrap(), Some(mine));
+    // The same number, but a process that started at another time.
+    status(start + 1).write(&host).unwrap();
+    assert_eq!(Status::read(&host).unwrap(), None);
+    Status::clear(&host).unwrap();
+    Status::clear(&host).unwrap();
+}

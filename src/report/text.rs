@@ -1,0 +1,213 @@
+//! Tables for people: aligned, coloured only on a terminal, `NO_COLOR` honoured.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+
+use crate::reconcile::{Outcome, Problem, Report, Setting, Severity};
+
+use super::Tally;
+
+#[cfg(test)]
+mod tests;
+
+/// Whether to colour what goes to standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    colour: bool,
+}
+
+impl Style {
+    /// No colours: files, pipes, tests.
+    pub const PLAIN: Self = Self { colour: false };
+
+    /// Colours if standard output is a terminal and `NO_COLOR` is unset or empty.
+    #[must_use]
+    pub fn of_stdout() -> Self {
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self { colour: std::io::stdout().is_terminal() && !no_color }
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn good(self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    fn bad(self, text: &str) -> String {
+        self.paint("1;31", text)
+    }
+
+    fn dim(self, text: &str) -> String {
+        self.paint("2", text)
+    }
+}
+
+/// The table of `check`, one row a setting and context, then problems and the tally.
+#[must_use]
+pub fn check(reports: &[Report], style: Style) -> String {
+    let settings: Vec<&Setting> = super::settings(reports).collect();
+    let mut text = table(&settings, style);
+    problems(&mut text, reports, style);
+    let tally = Tally::of(settings.iter().copied());
+    let blocked = reports.iter().any(Report::blocked);
+    let advice = if blocked {
+        style.bad("What is marked above must be mended by hand first.")
+    } else if tally.in_force < tally.declared {
+        "`keepalive-policy diff` shows what would be changed, `keepalive-policy apply` does it."
+            .to_owned()
+    } else {
+        String::new()
+    };
+    finish(&mut text, tally, &advice);
+    text
+}
+
+/// What `diff` shows.
+#[must_use]
+pub fn diff(reports: &[Report], style: Style) -> String {
+    let mut text = String::new();
+    for pending in reports.iter().flat_map(|report| &report.pending) {
+        for line in pending.text.lines() {
+            let painted = match line.as_bytes().first() {
+                Some(b'+') => style.good(line),
+                Some(b'-') => style.bad(line),
+                Some(b'@') => style.dim(line),
+                _ => line.to_owned(),
+            };
+            text.push_str(&painted);
+            text.push('\n');
+        }
+    }
+    problems(&mut text, reports, style);
+    if text.is_empty() {
+        text.push_str("Nothing to change.\n");
+    }
+    text
+}
+
+/// What `apply` shows: each step, then the table of `check`.
+#[must_use]
+pub fn applied(reports: &[Report], style: Style) -> String {
+    let mut text = steps(reports, style);
+    text.push('\n');
+    text.push_str(&check(reports, style));
+    text
+}
+
+/// What `restore` shows: each step, and what it could not put back.
+#[must_use]
+pub fn restored(reports: &[Report], style: Style) -> String {
+    let mut text = steps(reports, style);
+    problems(&mut text, reports, style);
+    text
+}
+
+fn steps(reports: &[Report], style: Style) -> String {
+    let mut text = String::new();
+    let outcomes: Vec<&Outcome> = reports.iter().flat_map(|report| &report.outcomes).collect();
+    for outcome in &outcomes {
+        let took = style.dim(&format!("({})", duration(outcome.micros)));
+        match &outcome.error {
+            None => {
+                text.push_str(&format!("{}  {} {took}\n", style.good("done  "), outcome.action))
+            }
+            Some(error) => {
+                text.push_str(&format!("{}  {}: {error}\n", style.bad("failed"), outcome.action));
+            }
+        }
+    }
+    if outcomes.is_empty() {
+        text.push_str("Nothing to change.\n");
+    }
+    text
+}
+
+/// A duration with three digits at most: `740 µs`, `4.2 ms`, `312 ms`, `1.3 s`.
+#[must_use]
+pub fn duration(micros: u64) -> String {
+    match micros {
+        0..1_000 => format!("{micros} µs"),
+        1_000..10_000 => format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100),
+        10_000..1_000_000 => format!("{} ms", micros / 1_000),
+        _ => format!("{}.{} s", micros / 1_000_000, micros % 1_000_000 / 100_000),
+    }
+}
+
+fn table(settings: &[&Setting], style: Style) -> String {
+    let header = ["SETTING", "CONTEXT", "DESIRED", "EFFECTIVE", "SOURCE"].map(str::to_owned);
+    let rows: Vec<[String; 5]> = settings.iter().map(|setting| cells(setting)).collect();
+    let mut widths = [0; 5];
+    for row in rows.iter().chain([&header]) {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    if !rows.is_empty() {
+        text.push_str(&style.dim(format!("       {}", line(&header, &widths)).trim_end()));
+        text.push('\n');
+    }
+    for (row, setting) in rows.iter().zip(settings) {
+        let mark = if setting.compliant { style.good("ok   ") } else { style.bad("DRIFT") };
+        text.push_str(format!("{mark}  {}", line(row, &widths)).trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn cells(setting: &Setting) -> [String; 5] {
+    let source = match &setting.source {
+        Some(source) => source.to_string(),
+        None if setting.context == "live" => "kernel".to_owned(),
+        None if setting.effective.is_some() => "default".to_owned(),
+        None => "-".to_owned(),
+    };
+    [
+        setting.name.to_owned(),
+        setting.context.clone(),
+        setting.desired.to_string(),
+        setting.effective.map_or_else(|| "-".to_owned(), |value| value.to_string()),
+        source,
+    ]
+}
+
+fn line(cells: &[String; 5], widths: &[usize; 5]) -> String {
+    let mut text = String::new();
+    for (index, (cell, width)) in cells.iter().zip(widths).enumerate() {
+        // Values stand under one another by their last digit.
+        let _ = if index == 2 || index == 3 {
+            write!(text, "{cell:>width$}  ")
+        } else {
+            write!(text, "{cell:<width$}  ")
+        };
+    }
+    text
+}
+
+fn problems(text: &mut String, reports: &[Report], style: Style) {
+    let problems: Vec<&Problem> = reports.iter().flat_map(|report| &report.problems).collect();
+    if !problems.is_empty() && !text.is_empty() {
+        text.push('\n');
+    }
+    for problem in problems {
+        let label = match problem.severity {
+            Severity::Blocked => style.bad("blocked"),
+            Severity::Conflict => style.bad("conflict"),
+            Severity::Notice => style.dim("note"),
+        };
+        let _ = writeln!(text, "{label}: {}: {problem}", problem.resource);
+    }
+}
+
+fn finish(text: &mut String, tally: Tally, advice: &str) {
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    let _ = write!(text, "{tally}.");
+    if !advice.is_empty() {
+        let _ = write!(text, " {advice}");
+    }
+    text.push('\n');
+}

@@ -1,0 +1,83 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::*;
+use crate::reconcile::{Source, Value};
+
+fn report(compliant: bool) -> Report {
+    let setting = |name, context: &str, effective, source: Option<Source>, compliant| Setting {
+        resource: "sysctl",
+        name,
+        context: context.to_owned(),
+        desired: Value::Number(600),
+        effective,
+        source,
+        compliant,
+    };
+    let source = Source { file: "/etc/sysctl.d/50-db.conf".into(), line: 3 };
+    Report {
+        resource: "sysctl",
+        found: Vec::new(),
+        settings: vec![
+            setting("net.ipv4.tcp_keepalive_time", "live", Some(Value::Number(600)), None, true),
+            setting(
+                "net.ipv4.tcp_keepalive_time",
+                "boot",
+                Some(Value::Number(7200)),
+                Some(source),
+                compliant,
+            ),
+            setting("net.ipv4.tcp_keepalive_intvl", "boot", None, None, true),
+        ],
+        problems: vec![
+            Problem::new("sysctl", Severity::Conflict, "cannot be won by ordering")
+                .at("/etc/sysctl.conf", Some(7)),
+        ],
+        outcomes: Vec::new(),
+        pending: Vec::new(),
+        watched: BTreeSet::new(),
+        took: Duration::ZERO,
+    }
+}
+
+#[test]
+fn the_table_is_aligned_and_ends_with_the_next_thing_to_do() {
+    let expected = "       \
+SETTING                       CONTEXT  DESIRED  EFFECTIVE  SOURCE
+ok     net.ipv4.tcp_keepalive_time   live         600        600  kernel
+DRIFT  net.ipv4.tcp_keepalive_time   boot         600       7200  /etc/sysctl.d/50-db.conf:3
+ok     net.ipv4.tcp_keepalive_intvl  boot         600          -  -
+
+conflict: sysctl: /etc/sysctl.conf:7: cannot be won by ordering
+
+1 of 2 settings in force. `keepalive-policy diff` shows what would be changed, `keepalive-policy apply` does it.
+";
+    assert_eq!(check(&[report(false)], Style::PLAIN), expected);
+}
+
+#[test]
+fn colours_are_put_around_and_change_nothing_else() {
+    let plain = check(&[report(true)], Style::PLAIN);
+    let mut coloured = check(&[report(true)], Style { colour: true });
+    assert_ne!(plain, coloured);
+    for code in ["\x1b[32m", "\x1b[1;31m", "\x1b[2m", "\x1b[0m"] {
+        coloured = coloured.replace(code, "");
+    }
+    assert_eq!(plain, coloured);
+}
+
+#[test]
+fn durations_have_three_digits_at_most() {
+    let table = [
+        (0, "0 µs"),
+        (999, "999 µs"),
+        (1_000, "1.0 ms"),
+        (4_260, "4.2 ms"),
+        (10_000, "10 ms"),
+        (999_999, "999 ms"),
+        (1_340_000, "1.3 s"),
+    ];
+    for (micros, expected) in table {
+        assert_eq!(duration(micros), expected);
+    }
+}

@@ -1,0 +1,87 @@
+//! What sshd's grammar depends on: the version of the sshd that reads it.
+
+/// The upstream version that a grammar belongs to, as in `OpenSSH_9.2p1`.
+///
+/// Vendors backport features, so this decides only where releases read the *same text* differently,
+/// never whether a feature is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Dialect {
+    major: u16,
+    minor: u16,
+}
+
+impl Default for Dialect {
+    /// Debian 12's, whose rules most of the supported releases share.
+    fn default() -> Self {
+        Self::of(9, 2)
+    }
+}
+
+impl Dialect {
+    /// The dialect of OpenSSH `major.minor`.
+    #[must_use]
+    pub const fn of(major: u16, minor: u16) -> Self {
+        Self { major, minor }
+    }
+
+    /// Finds `OpenSSH_9.2p1` in what `sshd -V` prints. Releases before 9.x don't know the option,
+    /// but name their version in the usage text that they print instead.
+    #[must_use]
+    pub fn from_banner(banner: &[u8]) -> Option<Self> {
+        let mark = b"OpenSSH_";
+        let start = banner.windows(mark.len()).position(|window| window == mark)? + mark.len();
+        let rest = banner.get(start..)?;
+        let (major, rest) = number(rest)?;
+        let (minor, _) = number(rest.strip_prefix(b".")?)?;
+        Some(Self::of(major, minor))
+    }
+
+    /// Up to 8.6 everything from the first `#` of a line was a comment, and arguments were read
+    /// like keywords: only double quotes, no escapes.
+    #[must_use]
+    pub fn splits_like_keywords(self) -> bool {
+        self < Self::of(8, 7)
+    }
+
+    /// Since 9.9 `Match` criteria are read like other arguments: single quotes, escapes.
+    #[must_use]
+    pub fn matches_by_arguments(self) -> bool {
+        self >= Self::of(9, 9)
+    }
+
+    /// 8.2 and 8.3 never match a block of a file that is included before the first `Match`.
+    #[must_use]
+    pub fn forgets_blocks_of_early_includes(self) -> bool {
+        self < Self::of(8, 4)
+    }
+
+    /// Whether `Include` may be tried. 8.2 has it, and Red Hat gave it to its 8.0.
+    #[must_use]
+    pub fn may_include(self) -> bool {
+        self >= Self::of(8, 0)
+    }
+}
+
+fn number(bytes: &[u8]) -> Option<(u16, &[u8])> {
+    let end = bytes.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(bytes.len());
+    let (digits, rest) = bytes.split_at_checked(end)?;
+    Some((std::str::from_utf8(digits).ok()?.parse().ok()?, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_found_in_either_banner() {
+        for (banner, expected) in [
+            (&b"OpenSSH_9.2p1 Debian-2+deb12u10, OpenSSL 3.0.19"[..], Some(Dialect::of(9, 2))),
+            (b"unknown option -- V\nOpenSSH_8.4p1 Debian-5, OpenSSL 1.1", Some(Dialect::of(8, 4))),
+            (b"OpenSSH_10.0p2", Some(Dialect::of(10, 0))),
+            (b"dropbear", None),
+            (b"OpenSSH_", None),
+        ] {
+            assert_eq!(Dialect::from_banner(banner), expected);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! sshd_config as sshd reads it, byte for byte: lines, keywords, arguments, and where each stands.
+//!
+//! Nothing is lost: every token carries its place in the file, so an edit changes only what it
+//! means to. What sshd passes over in silence yields no directive.
+
+use std::ops::Range;
+
+use super::dialect::Dialect;
+
+pub mod line;
+pub mod prefix;
+pub mod token;
+
+#[cfg(test)]
+mod tests;
+
+pub use line::{Line, editor_line, lines};
+pub use prefix::prefix_includes;
+
+/// One line that sshd acts on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directive {
+    /// The keyword as written, without its quotes.
+    pub keyword: Vec<u8>,
+    /// Its arguments, or why sshd refuses the line whatever the keyword.
+    pub arguments: Result<Vec<Argument>, Malformed>,
+    /// Everything after the keyword: up to 9.8 `Match` reads it by rules of its own.
+    pub rest: Vec<u8>,
+    /// The line of the keyword, from 1, counted by newlines as an editor does.
+    pub line: usize,
+    /// The bytes of the physical lines it stands on, line ends included.
+    pub span: Range<usize>,
+}
+
+/// One argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Argument {
+    /// Its text, quotes and escapes resolved.
+    pub bytes: Vec<u8>,
+    /// Where it stands in the file, from its first byte (a quote, perhaps).
+    pub start: usize,
+}
+
+/// Why sshd refuses a line before it looks at the keyword's own grammar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// Nothing follows the keyword.
+    #[error("no argument after the keyword")]
+    NoArgument,
+    /// A quote that is opened and not closed.
+    #[error("a quote that is not closed")]
+    Quotes,
+}
+
+impl Directive {
+    /// Whether this is the given keyword; case does not matter.
+    #[must_use]
+    pub fn is(&self, keyword: &str) -> bool {
+        self.keyword.eq_ignore_ascii_case(keyword.as_bytes())
+    }
+}
+
+/// All directives of a file.
+#[must_use]
+pub fn directives(bytes: &[u8], dialect: Dialect) -> Vec<Directive> {
+    lines(bytes, dialect).filter_map(|line| directive(bytes, &line, dialect)).collect()
+}
+
+fn directive(bytes: &[u8], line: &Line, dialect: Dialect) -> Option<Directive> {
+    let text = line.text.as_slice();
+    let mut cursor = token::Cursor::new(text);
+    let mut keyword = cursor.word()?;
+    // An empty first word is skipped, once: `=TCPKeepAlive no` counts.
+    if keyword.bytes.is_empty() {
+        keyword = cursor.word()?;
+    }
+    if keyword.bytes.is_empty() || keyword.bytes.starts_with(b"#") {
+        return None;
+    }
+    let start = cursor.position();
+    let rest = start.and_then(|start| text.get(start..)).unwrap_or_default();
+    let arguments = if rest.is_empty() {
+        Err(Malformed::NoArgument)
+    } else if dialect.splits_like_keywords() {
+        Ok(token::words(cursor))
+    } else {
+        token::arguments(rest)
+    };
+    let base = if dialect.splits_like_keywords() { 0 } else { start.unwrap_or_default() };
+    let placed = |argument: token::Word| Argument {
+        start: line.offset(base + argument.start),
+        bytes: argument.bytes,
+    };
+    let first_byte = line.offset(keyword.start);
+    Some(Directive {
+        arguments: arguments.map(|all| all.into_iter().map(placed).collect()),
+        keyword: keyword.bytes,
+        rest: rest.to_vec(),
+        line: line.number + line::newlines(bytes.get(line.span.start..first_byte)),
+        span: line.span.clone(),
+    })
+}

@@ -1,0 +1,32 @@
+//! The real daemon on real hosts: each script in `tests/host` boots a throw-away Debian of its own.
+//!
+//! They need root, systemd-nspawn and mmdebstrap, and fail where these are missing.
+
+#![expect(clippy::disallowed_methods, reason = "a test starts its script itself")]
+
+use std::process::Command;
+
+fn passes(script: &str) {
+    let output = Command::new("bash")
+        .arg(format!("{}/tests/host/{script}", env!("CARGO_MANIFEST_DIR")))
+        .env("KEEPALIVE_POLICY", env!("CARGO_BIN_EXE_keepalive-policy"))
+        .output()
+        .expect("bash runs");
+    assert!(
+        output.status.success(),
+        "{script}: {}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+}
+
+#[test]
+fn lifecycle() {
+    passes("lifecycle.sh");
+}
+
+#[test]
+fn demo() {
+    passes("demo.sh");
+}
