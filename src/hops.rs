@@ -81,7 +81,7 @@ pub static TABLE: [Hop; 35] = [
     hop("gcp-iap", "Google IAP TCP forwarding", 3600, "no", No, "closes", (C, "")),
     hop("ibm-vpc-gateway", "IBM Cloud VPC public gateway", 240, "no", Unsure, "not known", (A, "")),
     hop("cloudflare-zero-trust", "Cloudflare Zero Trust TCP (terminates TCP)", 270, "no", No, "closes", (A, "")),
-    hop("linux-conntrack", "netfilter nf_conntrack_tcp_timeout_established", 432_000, "yes", Yes, "by rules", (A, "kernel nf_conntrack-sysctl")),
+    hop("linux-conntrack", "netfilter connection tracking, established", 432_000, "yes", Yes, "by rules", (A, "kernel nf_conntrack-sysctl, nf_conntrack_tcp_timeout_established")),
     hop("openwrt", "OpenWrt's conntrack default", 7440, "yes", Yes, "not known", (B, "")),
     hop("ipvs", "kube-proxy IPVS", 900, "yes", Yes, "RST", (B, "")),
     hop("rfc5382", "the floor RFC 5382 REQ-5 asks of a NAT", 7440, "not known", Yes, "not known", (A, "")),

@@ -93,13 +93,13 @@ pub struct OwnHop {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 pub struct Rejection {
     /// Never empty.
-    pub diagnostics: Vec<Diagnostic>,
+    pub findings: Vec<Diagnostic>,
 }
 
 impl fmt::Display for Rejection {
     /// All findings, without a newline at the end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, diagnostic) in self.diagnostics.iter().enumerate() {
+        for (at, diagnostic) in self.findings.iter().enumerate() {
             let newline = if at == 0 { "" } else { "\n" };
             write!(f, "{newline}{diagnostic}")?;
         }
@@ -114,13 +114,13 @@ impl fmt::Display for Rejection {
 /// the caller, or others than its owner can write it; and as [`parse`]. All of it at once.
 pub fn load(path: &Path) -> Result<Policy, Rejection> {
     let (bytes, mut complaints) =
-        file::read(path).map_err(|diagnostic| Rejection { diagnostics: vec![diagnostic] })?;
+        file::read(path).map_err(|diagnostic| Rejection { findings: vec![diagnostic] })?;
     match parse(&bytes, path) {
         Ok(policy) if complaints.is_empty() => Ok(policy),
-        Ok(_) => Err(Rejection { diagnostics: complaints }),
+        Ok(_) => Err(Rejection { findings: complaints }),
         Err(rejection) => {
-            complaints.extend(rejection.diagnostics);
-            Err(Rejection { diagnostics: complaints })
+            complaints.extend(rejection.findings);
+            Err(Rejection { findings: complaints })
         }
     }
 }
@@ -148,7 +148,7 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<Policy, Rejection> {
     if diagnostics.is_empty() {
         Ok(Policy { notices, ..policy })
     } else {
-        Err(Rejection { diagnostics })
+        Err(Rejection { findings: diagnostics })
     }
 }
 

@@ -46,7 +46,7 @@ fn the_example_declares_what_the_documentation_says() {
     assert_eq!(
         policy.notices,
         [
-            "p.toml:46: [ssh_config] is not enforced yet: its values are checked, and written nowhere"
+            "p.toml:48: [ssh_config] is not enforced yet: its values are checked, and written nowhere"
         ]
     );
 }

@@ -10,11 +10,11 @@ use crate::policy::spelling::nearest;
 fn judge(bytes: &[u8]) -> Result<Policy, Rejection> {
     let judged = parse(bytes, Path::new("p.toml"));
     if let Err(rejection) = &judged {
-        assert!(!rejection.diagnostics.is_empty());
+        assert!(!rejection.findings.is_empty());
         let text = String::from_utf8_lossy(bytes);
         let lines: Vec<&str> = text.split('\n').collect();
         let mut last = (0, 0);
-        for diagnostic in &rejection.diagnostics {
+        for diagnostic in &rejection.findings {
             let (Some(line), Some(column)) = (diagnostic.line, diagnostic.column) else {
                 assert!(diagnostic.message.ends_with("more findings are not shown"));
                 continue;
@@ -76,7 +76,7 @@ proptest! {
             text.push('\n');
         }
         let rejection = judge(text.as_bytes()).unwrap_err();
-        let lines: Vec<_> = rejection.diagnostics.iter().filter_map(|found| found.line).collect();
+        let lines: Vec<_> = rejection.findings.iter().filter_map(|found| found.line).collect();
         prop_assert_eq!(lines, expected, "{}", rejection);
     }
 
@@ -174,7 +174,7 @@ fn findings_are_serialised_with_their_place() {
     let rejection = parse(b"mode = 1\nx = 2", Path::new("p.toml")).unwrap_err();
     assert_eq!(
         serde_json::to_string(&rejection).unwrap(),
-        r#"{"diagnostics":[{"file":"p.toml","line":1,"column":8,"message":"`mode` must be \"enforce\" or \"audit\", found 1"},{"file":"p.toml","line":2,"column":1,"message":"unknown key `x`, the policy takes mode, sysctl, sshd_config, ssh_config, path, daemon"}]}"#
+        r#"{"findings":[{"file":"p.toml","line":1,"column":8,"message":"`mode` must be \"enforce\" or \"audit\", found 1"},{"file":"p.toml","line":2,"column":1,"message":"unknown key `x`, the policy takes mode, sysctl, sshd_config, ssh_config, path, daemon"}]}"#
     );
     let whole = Diagnostic::of_file(Path::new("p.toml"), "gone");
     assert_eq!(
@@ -189,7 +189,7 @@ fn long_lines_and_long_lists_are_cut() {
     let rejection =
         parse(format!("[path]\nhops = [{}]", keys.join(", ")).as_bytes(), Path::new("p"));
     let rejection = rejection.unwrap_err();
-    assert_eq!(rejection.diagnostics.len(), 101);
+    assert_eq!(rejection.findings.len(), 101);
     let shown = rejection.to_string();
     assert!(shown.ends_with(
         "p:2:692: unknown hop \"k99\": describe one of your own as { name = \"k99\", idle = \"350s\", \
