@@ -11,7 +11,9 @@ const LARGEST: u64 = 1024 * 1024;
 
 /// Reads the file and judges whose it is: its bytes, and what is wrong with owner and mode.
 pub(super) fn read(path: &Path) -> Result<(Vec<u8>, Vec<Diagnostic>), Diagnostic> {
-    let complaint = match Host::live().read_at_most(path, LARGEST) {
+    // A host has no working directory, the caller may mean one.
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let complaint = match Host::live().read_at_most(&absolute, LARGEST) {
         Ok(Node::File(file)) => {
             let complaints = permissions(path, &file, rustix::process::geteuid().as_raw());
             return Ok((file.bytes, complaints));

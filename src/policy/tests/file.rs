@@ -45,6 +45,19 @@ fn a_policy_that_only_root_can_write_is_taken() {
     }
 }
 
+/// Tests run in the directory of the crate.
+#[test]
+fn a_relative_path_starts_at_the_working_directory() {
+    assert_eq!(
+        load(Path::new("src/../src/nothing.toml")).unwrap_err().to_string(),
+        "src/../src/nothing.toml: no such file: write a policy there, or name another file with --policy"
+    );
+    assert_eq!(
+        load(Path::new("src")).unwrap_err().to_string(),
+        "src: a directory, not a policy file"
+    );
+}
+
 #[test]
 fn a_link_to_a_policy_is_followed() {
     let place = Place::new();
