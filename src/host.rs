@@ -11,6 +11,7 @@ pub mod command;
 pub mod files;
 pub mod lock;
 pub mod path;
+pub mod presence;
 pub mod replace;
 pub mod systemd;
 
