@@ -12,6 +12,7 @@ pub mod files;
 pub mod lock;
 pub mod path;
 pub mod private_directory;
+pub mod presence;
 pub mod replace;
 pub mod systemd;
 

@@ -17,7 +17,12 @@
 //! is put back when a setting leaves the policy; [`report`] and [`cli`] what people see; [`daemon`]
 //! what runs it all at the right moment, and the only asynchronous code.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
+
+pub mod cli;
+pub mod daemon;
 pub mod file_edit;
+pub mod governed;
 pub mod hops;
 pub mod host;
 pub mod originals;

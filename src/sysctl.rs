@@ -4,7 +4,14 @@
 use std::collections::BTreeMap;
 
 pub mod boot;
+pub mod file;
+pub mod glob;
+pub mod key;
 pub mod live;
+pub mod loader;
+pub mod proc_sys;
+pub mod tree;
+pub mod value;
 
 /// A kernel setting that can be declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +35,16 @@ impl Key {
             Self::KeepaliveTime => "net.ipv4.tcp_keepalive_time",
             Self::KeepaliveIntvl => "net.ipv4.tcp_keepalive_intvl",
             Self::KeepaliveProbes => "net.ipv4.tcp_keepalive_probes",
+        }
+    }
+
+    /// What a new network namespace, and so every boot, begins with: seconds, or a count.
+    #[must_use]
+    pub const fn kernel_default(self) -> u32 {
+        match self {
+            Self::KeepaliveTime => 7200,
+            Self::KeepaliveIntvl => 75,
+            Self::KeepaliveProbes => 9,
         }
     }
 }

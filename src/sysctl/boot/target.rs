@@ -1,0 +1,320 @@
+//! The tree as it should be: lines of ours put back where their key is not declared any more, our
+//! drop-in where it wins, and the smallest edits where no name can win.
+
+use std::path::Path;
+
+use super::drop_in;
+use super::edited_line::{self, Edit};
+use super::{Boot, Judged, Observed};
+use crate::originals::EditedLine;
+use crate::reconcile::{Problem, Resource, Severity};
+use crate::sysctl::loader::{Attempt, Fate, Loader, files};
+use crate::sysctl::tree::{CREDENTIALS, Tree};
+use crate::sysctl::{Desired, Key};
+
+/// More edits than this, and something is wrong that another edit won't mend.
+const EDITS: usize = 64;
+
+/// Where the plan wants to get.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The files.
+    pub tree: Tree,
+    /// The record of edited lines that belongs to it.
+    pub edited: Vec<EditedLine>,
+    /// What stays in the way.
+    pub problems: Vec<Problem>,
+}
+
+/// Builds it.
+pub fn find(policy: &Path, desired: &Desired, observed: &Observed) -> Target {
+    let mut target =
+        Target { tree: observed.tree.clone(), edited: Vec::new(), problems: Vec::new() };
+    target.put_back_lines(desired, &observed.edited);
+    if desired.values.is_empty() {
+        target.remove_drop_in();
+        return target;
+    }
+    if !target.place_drop_in(policy, desired, observed) {
+        return target;
+    }
+    target.edit_lines(desired, observed);
+    target.report_conflicts(desired, observed);
+    target
+}
+
+impl Target {
+    fn put_back_lines(&mut self, desired: &Desired, records: &[EditedLine]) {
+        // The last edit first: with equal lines, the later one was ours later.
+        for record in records.iter().rev() {
+            let keys = edited_line::settings(record);
+            if !keys.is_empty() && keys.iter().any(|key| desired.values.contains_key(key)) {
+                self.edited.insert(0, record.clone());
+                continue;
+            }
+            match edited_line::put_back(self.tree.content(&record.file), record) {
+                Some(content) => {
+                    self.tree.contents.insert(record.file.clone(), content.into());
+                }
+                None => self.problems.push(
+                    Problem::new(
+                        Boot::NAME,
+                        Severity::Notice,
+                        format!(
+                            "the line \"{}\" that carried our value is not there any more; what is \
+                             there now stays, \"{}\" is not put back",
+                            record.ours.as_ref().escape_ascii(),
+                            record.theirs.as_ref().escape_ascii(),
+                        ),
+                    )
+                    .at(record.file.clone(), None),
+                ),
+            }
+        }
+    }
+
+    fn remove_drop_in(&mut self) {
+        if let Some(directory) = drop_in::directory(&self.tree)
+            && !drop_in::present(&self.tree).is_empty()
+        {
+            self.tree = self.tree.with_drop_in(&directory, None);
+        }
+    }
+
+    /// Puts our drop-in where it wins most. False when there must be none.
+    fn place_drop_in(&mut self, policy: &Path, desired: &Desired, observed: &Observed) -> bool {
+        let judged = observed.judge_tree(&self.tree);
+        let present = drop_in::present(&self.tree);
+        if present.is_empty() && missing(desired, &judged) == 0 {
+            return true;
+        }
+        let ours = Path::new(crate::sysctl::tree::OURS);
+        if drop_in::is_masked(&self.tree) {
+            let message = "something that reads as nothing stands here, so our drop-in is masked; it \
+                           stays, and the declared values are not kept over a reboot: remove it if \
+                           they should be";
+            self.problems.push(
+                Problem::new(Boot::NAME, Severity::Conflict, message)
+                    .at(ours.join(drop_in::NAME), None),
+            );
+            return false;
+        }
+        if drop_in::is_taken(&self.tree) {
+            let message = "has the name of our drop-in and is not ours, so it stays";
+            self.problems.push(
+                Problem::new(Boot::NAME, Severity::Notice, message)
+                    .at(ours.join(drop_in::NAME), None),
+            );
+        }
+        let Some(directory) = drop_in::directory(&self.tree) else {
+            let message = "leads out of /etc, where nothing is changed: no drop-in can be placed";
+            self.problems
+                .push(Problem::new(Boot::NAME, Severity::Conflict, message).at(ours, None));
+            return true;
+        };
+        let text = drop_in::text(policy, desired);
+        match self.best_name(&directory, &text, desired, observed) {
+            Some(tree) => self.tree = tree,
+            None => {
+                let message = "every name that our drop-in could have is taken by somebody else";
+                self.problems
+                    .push(Problem::new(Boot::NAME, Severity::Conflict, message).at(ours, None));
+            }
+        }
+        true
+    }
+
+    /// The tree with our drop-in under the first name that leaves nothing missing, or else under
+    /// the first that leaves least.
+    fn best_name(
+        &self,
+        directory: &Path,
+        text: &[u8],
+        desired: &Desired,
+        observed: &Observed,
+    ) -> Option<Tree> {
+        let last = last_turn(&observed.judge_tree(&self.tree));
+        let mut best: Option<(usize, Tree)> = None;
+        for name in drop_in::candidates(&self.tree, last.as_deref()) {
+            let candidate = self.tree.with_drop_in(directory, Some((&name, text)));
+            if !reads_others_alike(&self.tree, &candidate, observed) {
+                continue;
+            }
+            let missing = missing(desired, &observed.judge_tree(&candidate));
+            if best.as_ref().is_none_or(|(least, _)| missing < *least) {
+                best = Some((missing, candidate));
+            }
+            if missing == 0 {
+                break;
+            }
+        }
+        best.map(|(_, tree)| tree)
+    }
+
+    /// Changes the line that wins, where that is allowed and helps, until nothing is missing.
+    fn edit_lines(&mut self, desired: &Desired, observed: &Observed) {
+        for _ in 0..EDITS {
+            let judged = observed.judge_tree(&self.tree);
+            let before = missing(desired, &judged);
+            let better = winners(desired, &judged).into_iter().find_map(|(key, attempt)| {
+                let value = desired.values.get(&key)?;
+                let edit = self.edit(attempt, *value)?;
+                let mut tree = self.tree.clone();
+                tree.contents.insert(attempt.place.real.clone(), edit.content.as_slice().into());
+                (missing(desired, &observed.judge_tree(&tree)) < before).then_some((tree, edit))
+            });
+            let Some((tree, edit)) = better else { return };
+            self.record(edit);
+            self.tree = tree;
+        }
+    }
+
+    fn edit(&self, attempt: &Attempt, value: u32) -> Option<Edit> {
+        let place = &attempt.place;
+        let ours = drop_in::present(&self.tree);
+        let own = place.turn.as_ref().is_some_and(|turn| ours.contains(turn));
+        if attempt.pattern
+            || own
+            || is_credential(&place.file)
+            || !edited_line::may_edit(&place.real)
+        {
+            return None;
+        }
+        edited_line::edit(self.tree.content(&place.real), place, attempt.fate, value)
+    }
+
+    /// Keeps the line as it was before our first edit of it.
+    fn record(&mut self, edit: Edit) {
+        let mut record = edit.record;
+        let earlier = self
+            .edited
+            .iter()
+            .rposition(|known| known.file == record.file && known.ours == record.theirs);
+        if let Some(earlier) = earlier {
+            record.theirs = self.edited.remove(earlier).theirs;
+        }
+        if record.ours != record.theirs {
+            self.edited.push(record);
+        }
+    }
+
+    fn report_conflicts(&mut self, desired: &Desired, observed: &Observed) {
+        let judged = observed.judge_tree(&self.tree);
+        for Judged { context, settings } in &judged {
+            for (key, evaluation) in settings {
+                let Some(value) = desired.values.get(key) else { continue };
+                if evaluation.effective() == Some(i64::from(*value)) {
+                    continue;
+                }
+                let name = key.name();
+                let problem = match evaluation.winner() {
+                    Some(winner) => Problem::new(
+                        Boot::NAME,
+                        Severity::Conflict,
+                        format!(
+                            "{} ({name} in the context {}): {}; wanted is {value}",
+                            said(winner),
+                            context.name,
+                            why_not(winner),
+                        ),
+                    )
+                    .at(winner.place.file.clone(), Some(winner.place.line)),
+                    None => Problem::new(
+                        Boot::NAME,
+                        Severity::Conflict,
+                        format!(
+                            "nothing sets {name} in the context {}; wanted is {value}",
+                            context.name
+                        ),
+                    ),
+                };
+                self.problems.push(problem);
+            }
+        }
+    }
+}
+
+/// What a winning statement says.
+fn said(winner: &Attempt) -> String {
+    match (&winner.text, winner.fate) {
+        (Some(text), _) if winner.pattern => {
+            format!("the pattern here sets {}", text.escape_ascii())
+        }
+        (Some(text), _) => format!("sets {}", text.escape_ascii()),
+        (None, _) => "excludes it".to_owned(),
+    }
+}
+
+/// Why it is left as it is.
+fn why_not(winner: &Attempt) -> &'static str {
+    if is_credential(&winner.place.file) {
+        "a credential is read after every file, and is never edited"
+    } else if !edited_line::may_edit(&winner.place.real) {
+        "no name of a drop-in sorts after it, and nothing outside /etc is edited"
+    } else if winner.pattern {
+        "no explicit line takes it out of the pattern, whose value other settings share"
+    } else {
+        "no name of a drop-in sorts after it, and no edit of this line helps"
+    }
+}
+
+fn is_credential(file: &Path) -> bool {
+    CREDENTIALS.iter().any(|credential| file == Path::new(credential))
+}
+
+/// How many declared values are not reached, over all contexts.
+fn missing(desired: &Desired, judged: &[Judged]) -> usize {
+    judged
+        .iter()
+        .flat_map(|judged| &judged.settings)
+        .filter(|(key, evaluation)| {
+            desired
+                .values
+                .get(key)
+                .is_some_and(|value| evaluation.effective() != Some(i64::from(*value)))
+        })
+        .count()
+}
+
+/// The statements that keep a declared value from being reached.
+fn winners<'a>(desired: &Desired, judged: &'a [Judged]) -> Vec<(Key, &'a Attempt)> {
+    let mut winners = Vec::new();
+    for (key, evaluation) in judged.iter().flat_map(|judged| &judged.settings) {
+        let wanted = desired.values.get(key).map(|value| i64::from(*value));
+        if wanted.is_some() && evaluation.effective() != wanted {
+            winners.extend(evaluation.winner().map(|winner| (*key, winner)));
+        }
+    }
+    winners
+}
+
+/// The last of the names that have a say about our keys.
+fn last_turn(judged: &[Judged]) -> Option<Vec<u8>> {
+    let settings = judged.iter().flat_map(|judged| &judged.settings);
+    let attempts = settings.flat_map(|(_, evaluation)| &evaluation.attempts);
+    attempts
+        .filter(|attempt| !matches!(attempt.fate, Fate::Shielded))
+        .filter_map(|attempt| attempt.place.turn.clone())
+        .max()
+}
+
+/// Whether every other file is read as before. A file name can be a pattern for procps, so that a
+/// new name can keep an old file from being read.
+fn reads_others_alike(before: &Tree, after: &Tree, observed: &Observed) -> bool {
+    let ours: Vec<_> = [before, after].map(drop_in::present).concat();
+    let others = |tree: &Tree, context: &super::Context| -> Vec<files::Read> {
+        let own = |read: &files::Read| {
+            read.file.file_name().is_some_and(|name| {
+                ours.iter().any(|ours| name.as_encoded_bytes() == ours.as_slice())
+            }) && read.file.starts_with(crate::sysctl::tree::OURS)
+        };
+        let mut files = files::files(tree, context.scope);
+        files.retain(|read| !own(read));
+        files
+    };
+    observed
+        .contexts()
+        .iter()
+        .filter(|context| context.scope.loader == Loader::Procps)
+        .all(|context| others(before, context) == others(after, context))
+}

@@ -1,0 +1,163 @@
+//! What a loader of sysctl.d would set: systemd-sysctl, and procps' `sysctl --system`.
+//!
+//! Each reads its files in an order of its own ([`files`]), makes of their lines a sequence of
+//! writes ([`systemd`], [`procps`]), and the kernel judges each of these ([`super::value`]). The
+//! outcome is the last text that the kernel takes.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use super::Key;
+use super::tree::Tree;
+use super::value::{Hz, Write};
+use crate::reconcile::Source;
+
+pub mod files;
+pub mod procps;
+pub mod systemd;
+
+#[cfg(test)]
+mod tests;
+
+/// A program that writes sysctl.d files to the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Loader {
+    /// `systemd-sysctl.service`.
+    SystemdSysctl,
+    /// `sysctl --system`.
+    Procps,
+}
+
+/// A loader, and what it finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scope {
+    /// Who reads.
+    pub loader: Loader,
+    /// Whether it finds what is below /run: not so at the next boot.
+    pub run: bool,
+}
+
+/// Where a statement stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file as the loader names it, `/etc/sysctl.d/99-sysctl.conf` also where that is a link.
+    pub file: PathBuf,
+    /// The file that an edit would have to change.
+    pub real: PathBuf,
+    /// The name that gives it its turn; for procps not always that of the file, whose names are
+    /// patterns. `None` for what is read after all names.
+    pub turn: Option<Vec<u8>>,
+    /// The line, from 1.
+    pub line: usize,
+    /// Where the value is in the content; empty, behind the key, for an exclusion.
+    pub span: Range<usize>,
+}
+
+impl Place {
+    /// File and line, for a report.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        Source { file: self.file.clone(), line: self.line }
+    }
+}
+
+/// What becomes of a statement about a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Its text is written to the kernel, which says this.
+    Written(Write),
+    /// A later line for the same key replaces it before anything is written.
+    Replaced,
+    /// A pattern, and an explicit line takes the key out of it.
+    Shielded,
+    /// `-key`: it takes the key out of patterns, and with systemd cancels earlier assignments.
+    Exclusion,
+}
+
+/// A statement about a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Where it stands.
+    pub place: Place,
+    /// Its text; `None` for an exclusion.
+    pub text: Option<Vec<u8>>,
+    /// The path below /proc/sys that it goes through, as the loader spells it.
+    pub path: Vec<u8>,
+    /// Whether the key is a pattern, so that the line is about other settings too.
+    pub pattern: bool,
+    /// What becomes of it.
+    pub fate: Fate,
+}
+
+/// What a loader would make of a key.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Evaluation {
+    /// Every statement about it, in the order in which the loader takes them.
+    pub attempts: Vec<Attempt>,
+    winner: Option<usize>,
+}
+
+impl Evaluation {
+    /// Judges the attempts: the last text that the kernel takes, or else the last that it refuses,
+    /// or else the exclusion that prevents all of them.
+    #[must_use]
+    pub fn new(attempts: Vec<Attempt>) -> Self {
+        let last =
+            |wanted: fn(&Fate) -> bool| attempts.iter().rposition(|attempt| wanted(&attempt.fate));
+        let winner = last(|fate| matches!(fate, Fate::Written(Write::Set(_))))
+            .or_else(|| last(|fate| matches!(fate, Fate::Written(Write::Refused))))
+            .or_else(|| last(|fate| matches!(fate, Fate::Exclusion)));
+        Self { attempts, winner }
+    }
+
+    /// The statement that decides; `None` when there is none.
+    #[must_use]
+    pub fn winner(&self) -> Option<&Attempt> {
+        self.attempts.get(self.winner?)
+    }
+
+    /// The statements that don't decide.
+    pub fn losers(&self) -> impl Iterator<Item = &Attempt> {
+        let winner = self.winner;
+        self.attempts
+            .iter()
+            .enumerate()
+            .filter_map(move |(index, attempt)| (Some(index) != winner).then_some(attempt))
+    }
+
+    /// The value that the kernel has afterwards; `None` when none is set, so that it keeps its own.
+    #[must_use]
+    pub fn effective(&self) -> Option<i64> {
+        match self.winner()?.fate {
+            Fate::Written(write) => write.value(),
+            _ => None,
+        }
+    }
+
+    /// The file and line whose text is written; `None` when none is.
+    #[must_use]
+    pub fn source(&self) -> Option<Source> {
+        let winner = self.winner()?;
+        matches!(winner.fate, Fate::Written(_)).then(|| winner.place.source())
+    }
+}
+
+/// Every setting as one loader would leave it.
+#[must_use]
+pub fn evaluate(tree: &Tree, scope: Scope, hz: Hz) -> Vec<(Key, Evaluation)> {
+    let files = files::files(tree, scope);
+    match scope.loader {
+        Loader::SystemdSysctl => systemd::evaluate(&systemd::parse(tree, &files), hz),
+        Loader::Procps => procps::evaluate(&procps::parse(tree, &files), hz),
+    }
+}
+
+fn place(read: &files::Read, statement: &super::file::Statement<'_>) -> Place {
+    Place {
+        file: read.file.clone(),
+        real: read.real.clone(),
+        turn: read.turn.clone(),
+        line: statement.line,
+        span: statement.span.clone(),
+    }
+}

@@ -1,0 +1,169 @@
+//! A snapshot of everything that the loaders read, so that evaluating and editing need no host.
+
+use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::host::files::Node;
+use crate::host::path::Resolved;
+use crate::host::{Host, HostError};
+
+#[cfg(test)]
+mod tests;
+
+/// The directories of sysctl.d, the first one that has a name winning. `/lib` is read by procps,
+/// and by systemd before 253 where it is built for a split /usr; elsewhere it is `/usr/lib`.
+pub const DIRECTORIES: [&str; 5] = [
+    "/etc/sysctl.d",
+    "/run/sysctl.d",
+    "/usr/local/lib/sysctl.d",
+    "/usr/lib/sysctl.d",
+    "/lib/sysctl.d",
+];
+
+/// The one where files of ours go.
+pub const OURS: &str = "/etc/sysctl.d";
+
+/// What is lost at a reboot: its files, and what its names mask.
+pub const VOLATILE: &str = "/run/sysctl.d";
+
+/// Read last by procps, and by systemd only through a link in sysctl.d.
+pub const SYSCTL_CONF: &str = "/etc/sysctl.conf";
+
+/// Where systemd looks for the credential `sysctl.extra`, in this order: first what the manager
+/// itself was given by the firmware, the hypervisor or the kernel command line.
+pub const CREDENTIALS: [&str; 6] = [
+    "/run/credentials/@system/sysctl.extra",
+    "/etc/credstore/sysctl.extra",
+    "/run/credstore/sysctl.extra",
+    "/usr/local/lib/credstore/sysctl.extra",
+    "/usr/lib/credstore/sysctl.extra",
+    "/lib/credstore/sysctl.extra",
+];
+
+/// The one among them that a reboot loses.
+pub const VOLATILE_CREDENTIAL: &str = "/run/credstore/sysctl.extra";
+
+/// What the loaders would read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tree {
+    /// The directories that exist, in the order of [`DIRECTORIES`].
+    pub directories: Vec<Directory>,
+    /// `/etc/sysctl.conf`, where that is a regular file, links followed.
+    pub sysctl_conf: Option<PathBuf>,
+    /// The credential files that exist, in the order of [`CREDENTIALS`], by name and real path;
+    /// empty where systemd is too old to be given one.
+    pub credentials: Vec<(PathBuf, PathBuf)>,
+    /// Contents by real path, as the host names it.
+    pub contents: BTreeMap<PathBuf, Arc<[u8]>>,
+    /// Paths that are there and could not be read, with the reason.
+    pub unreadable: Vec<(PathBuf, String)>,
+    /// Every directory in which a changed link could change the result.
+    pub linked: Vec<PathBuf>,
+}
+
+/// One directory of sysctl.d.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directory {
+    /// Its name, one of [`DIRECTORIES`].
+    pub path: PathBuf,
+    /// Where it really is.
+    pub real: PathBuf,
+    /// What ends in `.conf` in it, by name.
+    pub names: BTreeMap<Vec<u8>, Entry>,
+}
+
+/// What stands at a name. Whatever it is, it masks the same name in a later directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// A regular file; its real path.
+    File(PathBuf),
+    /// Reads as nothing: a device (`/dev/null`), a directory, a link to nowhere.
+    Nothing,
+}
+
+impl Tree {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// None of what is merely unreadable: that is kept in [`Tree::unreadable`].
+    #[must_use]
+    pub fn read(host: &Host) -> Self {
+        let mut tree = Self::default();
+        for path in DIRECTORIES {
+            tree.read_directory(host, Path::new(path));
+        }
+        if let Some(Entry::File(real)) = tree.read_file(host, Path::new(SYSCTL_CONF)) {
+            tree.sysctl_conf = Some(real);
+        }
+        for path in CREDENTIALS.map(Path::new) {
+            if let Some(Entry::File(real)) = tree.read_file(host, path) {
+                tree.credentials.push((path.to_owned(), real));
+            }
+        }
+        tree
+    }
+
+    /// Reads one more file, links followed, so that it can be edited.
+    pub fn read_file(&mut self, host: &Host, path: &Path) -> Option<Entry> {
+        if let Ok(Resolved { directories, through_link: true, .. }) = host.resolve(path) {
+            self.linked.extend(directories);
+        }
+        match host.read(path) {
+            Ok(Node::File(file)) => {
+                self.contents.insert(file.path.clone(), file.bytes.into());
+                Some(Entry::File(file.path))
+            }
+            Ok(Node::Missing) => None,
+            Ok(Node::Dangling | Node::Directory | Node::Special) => Some(Entry::Nothing),
+            Err(error) => {
+                self.unreadable.push((error.path, error.source.to_string()));
+                Some(Entry::Nothing)
+            }
+        }
+    }
+
+    fn read_directory(&mut self, host: &Host, path: &Path) {
+        let listed = host.resolve(path).and_then(|resolved| Ok((host.list(path)?, resolved)));
+        let (names, resolved) = match listed {
+            Ok(listed) => listed,
+            // Both loaders skip a directory that they can't open; a link in a circle is one.
+            Err(error) if is_loop(&error) => return,
+            Err(error) => return self.unreadable.push((error.path, error.source.to_string())),
+        };
+        if resolved.through_link {
+            self.linked.extend(resolved.directories.iter().cloned());
+        }
+        // /lib/sysctl.d on a merged /usr: the same names once more.
+        if self.directories.iter().any(|known| known.real == resolved.path) {
+            return;
+        }
+        let mut directory =
+            Directory { path: path.to_owned(), real: resolved.path, names: BTreeMap::new() };
+        for name in names {
+            if name.as_bytes().ends_with(b".conf")
+                && let Some(entry) = self.read_file(host, &path.join(&name))
+            {
+                directory.names.insert(name.as_bytes().to_vec(), entry);
+            }
+        }
+        self.directories.push(directory);
+    }
+
+    /// The directory of this name, where it exists.
+    #[must_use]
+    pub fn directory(&self, path: &str) -> Option<&Directory> {
+        self.directories.iter().find(|directory| directory.path == Path::new(path))
+    }
+
+    /// The content of a real path.
+    #[must_use]
+    pub fn content(&self, real: &Path) -> &[u8] {
+        self.contents.get(real).map_or(&[], |content| content)
+    }
+}
+
+fn is_loop(error: &HostError) -> bool {
+    error.source.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+}
