@@ -93,7 +93,7 @@ pub fn run() -> ExitCode {
     let root = cli.root.unwrap_or_else(|| PathBuf::from("/"));
     let invocation = Invocation {
         policy: absolute(cli.policy.unwrap_or_else(|| root.join(POLICY))),
-        host: match Host::at(&root) {
+        host: match Host::open(&root) {
             Ok(host) => host,
             Err(error) => return ExitCode::from(complain(&error)),
         },

@@ -40,11 +40,17 @@ impl Host {
         Self { root: PathBuf::from("/") }
     }
 
-    /// The tree below `root`: files only, no live values, no reload. `/` is this machine.
+    /// The tree below `root`: files only, no live values, no reload.
+    #[must_use]
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// What `--root` names: the tree below a directory, or this machine when it is `/` by any name.
     ///
     /// # Errors
     /// When there is no such directory.
-    pub fn at(root: impl AsRef<Path>) -> Result<Self, HostError> {
+    pub fn open(root: impl AsRef<Path>) -> Result<Self, HostError> {
         let root = std::fs::canonicalize(&root).on(root.as_ref(), "cannot use as --root")?;
         if root.is_dir() {
             return Ok(Self { root });

@@ -131,15 +131,16 @@ pub fn load(path: &Path) -> Result<Policy, Rejection> {
 /// What is no TOML, a key that is not known, a value that is not what its key takes, or that would
 /// do harm, settings that contradict one another: all of it at once, in order of position.
 pub fn parse(bytes: &[u8], path: &Path) -> Result<Policy, Rejection> {
-    let (text, spoiled) = text::read(bytes);
+    let (mut text, mut broken) = text::read(bytes);
+    broken.extend(text::blank_bare_keys(&mut text));
     let mut findings = Findings::new(&text, Lines::new(bytes));
-    for (span, message) in spoiled {
+    for (span, message) in broken {
         findings.broken(span, message);
     }
     let (content, errors) = DeTable::parse_recoverable(&text);
     for error in errors {
-        let message = text::syntax_error(&error, &findings);
-        findings.broken(error.span().unwrap_or_default(), message);
+        let (span, message) = text::syntax_error(&error, &text);
+        findings.broken(span, message);
     }
     let policy = read(content.get_ref(), path, &mut findings);
     let notices = findings.notices(path);

@@ -12,6 +12,9 @@ use serde::{Serialize, Serializer};
 
 use crate::host::Host;
 
+#[cfg(test)]
+mod tests;
+
 /// A part of the host that the policy governs.
 pub trait Resource {
     /// What the policy declares for it.

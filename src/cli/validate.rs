@@ -21,7 +21,7 @@ pub(super) fn run(invocation: &Invocation) -> u8 {
         }
         Err(rejection) => {
             if invocation.format == Format::Json {
-                let findings = &rejection.findings;
+                let findings = &rejection.diagnostics;
                 let data =
                     json!({ "version": 1, "valid": false, "findings": findings, "notices": [] });
                 invocation.print(&data, String::new);

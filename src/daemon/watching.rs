@@ -193,8 +193,10 @@ fn tell(event: &Event, shared: &Shared, lost: &Due) {
             interest.due.mark();
         }
         // A directory on the way, or the watched one itself: its watch went with it, or follows it
-        // to where it was moved, and what is in its place now is not watched.
-        if replaces_place(event.kind) && places.contains(path) {
+        // to where it was moved, and what is in its place now is not watched. Or one that had been
+        // missing.
+        let wanted = || interests.values().any(|interest| interest.paths.contains(path));
+        if replaces_place(event.kind) && (places.contains(path) || wanted() && path.is_dir()) {
             lost.mark();
         }
     }

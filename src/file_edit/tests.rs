@@ -24,7 +24,7 @@ fn diffs_are_unified_and_name_dev_null() {
 #[test]
 fn apply_and_undo_meet_only_the_content_they_expect() {
     let directory = tempfile::tempdir().unwrap();
-    let host = Host::at(directory.path()).unwrap();
+    let host = Host::at(directory.path());
     host.make_directory("/etc".as_ref(), 0o755).unwrap();
     let create = edit(None, Some("one"));
     create.apply(&host).unwrap();

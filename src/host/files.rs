@@ -10,6 +10,9 @@ use rustix::io::Errno;
 
 use super::{Context, Host, HostError};
 
+#[cfg(test)]
+mod tests;
+
 /// What stands at a path, after following links.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {

@@ -7,6 +7,9 @@ use std::path::{Component, Path, PathBuf};
 
 use super::{Context, Host, HostError};
 
+#[cfg(test)]
+mod tests;
+
 /// The kernel's own limit (`MAXSYMLINKS`), after which it says ELOOP.
 const LINK_LIMIT: usize = 40;
 

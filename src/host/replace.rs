@@ -11,6 +11,9 @@ use rustix::io::Errno;
 use super::files::Node;
 use super::{Context, Host, HostError};
 
+#[cfg(test)]
+mod tests;
+
 /// Ends the name of every temporary file of ours. The names begin with a dot and don't end in
 /// `.conf`, so neither sshd's `Include …/*.conf` nor a sysctl loader takes one up.
 const TEMPORARY: &str = ".keepalive-policy-new";

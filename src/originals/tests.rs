@@ -3,7 +3,7 @@ use super::*;
 #[test]
 fn the_record_survives_a_round_trip_with_bytes_that_are_not_text() {
     let directory = tempfile::tempdir().unwrap();
-    let host = Host::at(directory.path()).unwrap();
+    let host = Host::at(directory.path());
     assert_eq!(Originals::load(&host).unwrap(), Originals::default());
     let originals = Originals {
         live: BTreeMap::from([("net.ipv4.tcp_keepalive_time".to_owned(), 7200)]),
@@ -21,7 +21,7 @@ fn the_record_survives_a_round_trip_with_bytes_that_are_not_text() {
 #[test]
 fn a_damaged_record_is_an_error_that_names_it() {
     let directory = tempfile::tempdir().unwrap();
-    let host = Host::at(directory.path()).unwrap();
+    let host = Host::at(directory.path());
     host.make_directory(host.state_dir(), 0o755).unwrap();
     let path = host.state_dir().join(FILE);
     host.replace(&path, Expect::Absent { mode: 0o644 }, b"{").unwrap();
@@ -32,7 +32,7 @@ fn a_damaged_record_is_an_error_that_names_it() {
 #[test]
 fn the_first_copy_of_a_file_is_the_one_that_stays() {
     let directory = tempfile::tempdir().unwrap();
-    let host = Host::at(directory.path()).unwrap();
+    let host = Host::at(directory.path());
     let file = Path::new("/etc/ssh/sshd_config");
     Originals::keep_copy(&host, file, b"first").unwrap();
     Originals::keep_copy(&host, file, b"second").unwrap();

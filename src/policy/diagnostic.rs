@@ -10,6 +10,9 @@ use serde::{Serialize, Serializer};
 const SHOWN: usize = 100;
 const SHOWN_BEFORE: usize = 40;
 
+/// Terminals give it no width.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// One finding in one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
@@ -109,7 +112,8 @@ fn excerpt(line: &str, column: usize, marked: usize) -> String {
     }
     for (at, c) in line.chars().enumerate().skip(first).take(SHOWN) {
         // An escape sequence in the file must not reach the terminal of whoever reads this.
-        shown.push(if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c });
+        let hidden = c.is_control() && c != '\t' || c == BYTE_ORDER_MARK;
+        shown.push(if hidden { char::REPLACEMENT_CHARACTER } else { c });
         if at < column {
             // A tab keeps its width only as a tab.
             indent.extend(std::iter::repeat_n(if c == '\t' { '\t' } else { ' ' }, cells(c)));

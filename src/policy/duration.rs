@@ -15,7 +15,7 @@ pub enum TimeError {
     #[error("names seconds twice, which sshd 10.3 and later refuse")]
     SecondsTwice,
     /// A part or the sum does not fit.
-    #[error("is longer than sshd takes, {LONGEST} seconds")]
+    #[error("is too long: the times of OpenSSH end at {LONGEST} s")]
     TooLong,
 }
 

@@ -73,7 +73,7 @@ fn own(
     let idle = entries.get("idle").and_then(|entry| {
         let seconds = findings.time(entry)?;
         let why = "a hop that forgets at once lets nothing through";
-        findings.within(entry, seconds, 1..=duration::LONGEST, why)
+        findings.within(entry, seconds, (1..=duration::LONGEST, " s"), why)
     });
     let tcp_keepalive = match entries.get("tcp_keepalive") {
         Some(entry) => findings.boolean(entry),

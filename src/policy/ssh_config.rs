@@ -19,7 +19,7 @@ pub(super) fn read(entries: &Entries<'_>, findings: &mut Findings<'_>) -> SshCon
             0 => "with 0 the client disconnects at the first silent interval, without asking",
             _ => "ssh takes no such number",
         };
-        findings.within(entry, number, 1..=i32::MAX.unsigned_abs(), why)
+        findings.within(entry, number, (1..=i32::MAX.unsigned_abs(), ""), why)
     });
     SshConfig { server_alive_interval, server_alive_count_max }
 }

@@ -60,14 +60,14 @@ pub(super) fn interval(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Option
     findings.within(
         entry,
         seconds,
-        0..=duration::LONGEST,
+        (0..=duration::LONGEST, " s"),
         "OpenSSH takes no such number of seconds",
     )
 }
 
 fn count(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Option<u32> {
     let number = findings.integer(entry, "a whole number of requests")?;
-    findings.within(entry, number, 0..=i32::MAX.unsigned_abs(), "sshd takes no such number")
+    findings.within(entry, number, (0..=i32::MAX.unsigned_abs(), ""), "sshd takes no such number")
 }
 
 /// A count of 0 keeps the sessions of dead peers for ever, and before OpenSSH 8.2 it cut the live

@@ -35,12 +35,14 @@ fn value(key: Key, entry: &Entry<'_>, findings: &mut Findings<'_>) -> Option<u32
         findings.refuse(entry.value.span(), message);
         return None;
     }
-    let (wanted, last) = match key {
-        Key::KeepaliveTime | Key::KeepaliveIntvl => ("a whole number of seconds", LONGEST),
-        Key::KeepaliveProbes => ("a whole number of probes", u32::from(u8::MAX)),
+    let (wanted, range) = match key {
+        Key::KeepaliveTime | Key::KeepaliveIntvl => {
+            ("a whole number of seconds", (1..=LONGEST, " s"))
+        }
+        Key::KeepaliveProbes => ("a whole number of probes", (1..=u32::from(u8::MAX), "")),
     };
     let number = findings.integer(entry, wanted)?;
-    findings.within(entry, number, 1..=last, harm(key, number))
+    findings.within(entry, number, range, harm(key, number))
 }
 
 /// What the kernel does with a number out of range.

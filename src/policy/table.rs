@@ -147,7 +147,7 @@ fn flatten<'t>(
 
 /// The span of a dotted key from the span of its last part: to TOML each part is a key of its own,
 /// and the first ones may have been seen on another line.
-fn whole_key(text: &str, last_part: Range<usize>) -> Range<usize> {
+pub(super) fn whole_key(text: &str, last_part: Range<usize>) -> Range<usize> {
     let before = text.get(..last_part.start).unwrap_or_default();
     let start = before.rfind(['\n', '{', '[', ',']).map_or(0, |at| at + 1);
     let indent = before.get(start..).map_or(0, |key| key.len() - key.trim_start().len());
@@ -156,9 +156,6 @@ fn whole_key(text: &str, last_part: Range<usize>) -> Range<usize> {
 
 fn unknown(table: Table, keys: &[&str], name: &str) -> String {
     let written = quoted(name);
-    if let Some(meant) = nearest(name, keys) {
-        return format!("unknown key `{written}`, did you mean `{meant}`?");
-    }
     let elsewhere = Table::SECTIONS.into_iter().find(|other| other.keys().contains(&name));
     if let Some(other) = elsewhere {
         return format!(
@@ -166,6 +163,9 @@ fn unknown(table: Table, keys: &[&str], name: &str) -> String {
             table.label(),
             other.label()
         );
+    }
+    if let Some(meant) = nearest(name, keys) {
+        return format!("unknown key `{written}`, did you mean `{meant}`?");
     }
     format!("unknown key `{written}`, {} takes {}", table.label(), keys.join(", "))
 }

@@ -1,8 +1,13 @@
 //! From bytes to text: what is no text is found, and blotted out so that the rest can be judged too.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::findings::{Findings, quoted};
+use toml::de::DeTable;
+
+use super::diagnostic::Lines;
+use super::findings::quoted;
+use super::table::whole_key;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -35,13 +40,46 @@ pub(super) fn read(bytes: &[u8]) -> (String, Vec<(Range<usize>, String)>) {
     (text, spoiled)
 }
 
-/// What the parser says of a line that is no TOML, with the text it means where it does not say.
-pub(super) fn syntax_error(error: &toml::de::Error, findings: &Findings<'_>) -> String {
-    let message = error.message();
-    let message = message.strip_suffix(", expected nothing").unwrap_or(message);
-    let span = error.span().unwrap_or_default();
-    match findings.text.get(span) {
-        Some(text) if message == "duplicate key" => format!("{message} `{}`", quoted(text)),
-        _ => message.to_owned(),
+/// Blanks the lines that are a key without a value, such as `TCPKeepAlive yes`, and returns what is
+/// wrong with them. The parser's own recovery ends at the first such line.
+pub(super) fn blank_bare_keys(text: &mut String) -> Vec<(Range<usize>, String)> {
+    let lines = Lines::new(text.as_bytes());
+    let mut findings = Vec::new();
+    let mut bare = BTreeSet::new();
+    for error in DeTable::parse_recoverable(text).1 {
+        if error.message().starts_with("key with no value") {
+            let (span, message) = syntax_error(&error, text);
+            bare.insert(lines.number(span.start));
+            findings.push((span, message));
+        }
     }
+    let blank = |(at, line): (usize, &str)| {
+        let kept =
+            if bare.contains(&(at + 1)) { line.trim_start_matches(|c| c != '\n') } else { line };
+        " ".repeat(line.len() - kept.len()) + kept
+    };
+    *text = text.split_inclusive('\n').enumerate().map(blank).collect();
+    findings
+}
+
+/// What the parser says of what is no TOML, and where; in the words of a policy where its own are
+/// about something else.
+pub(super) fn syntax_error(error: &toml::de::Error, text: &str) -> (Range<usize>, String) {
+    let span = error.span().unwrap_or_default();
+    let message = error.message();
+    if message == "duplicate key" {
+        let span = whole_key(text, span);
+        let key = quoted(text.get(span.clone()).unwrap_or_default());
+        return (span, format!("duplicate key `{key}`"));
+    }
+    if message.starts_with("string values must be quoted") {
+        let message = match text.get(span.clone()) {
+            Some(value) if !value.is_empty() => {
+                format!("text must be quoted: \"{}\"", quoted(value))
+            }
+            _ => "there is no value after the `=`".to_owned(),
+        };
+        return (span, message);
+    }
+    (span, message.strip_suffix(", expected nothing").unwrap_or(message).to_owned())
 }

@@ -79,20 +79,22 @@ impl Findings<'_> {
         }
     }
 
-    /// `value`, when `range` has it; `why` says what is the matter with the others.
+    /// `value`, when the range has it; `why` says what is the matter with the others.
     pub fn within(
         &mut self,
         entry: &Entry<'_>,
         value: i64,
-        range: RangeInclusive<u32>,
+        (range, unit): (RangeInclusive<u32>, &str),
         why: &str,
     ) -> Option<u32> {
         let fits = u32::try_from(value).ok().filter(|value| range.contains(value));
         if fits.is_none() {
             let (first, last) = range.into_inner();
             let found = describe(entry.value.get_ref());
-            let message =
-                format!("`{}` = {found} is refused: {why}; use {first} to {last}", entry.name);
+            let message = format!(
+                "`{}` = {found} is refused: {why}; use {first} to {last}{unit}",
+                entry.name
+            );
             self.refuse(entry.value.span(), message);
         }
         fits

@@ -78,7 +78,7 @@ fn drift_that_stands_is_dated_when_it_was_first_seen() {
 #[test]
 fn what_is_published_is_written_only_when_it_is_news() {
     let directory = tempfile::tempdir().unwrap();
-    let host = Host::at(directory.path()).unwrap();
+    let host = Host::at(directory.path());
     let policy = Policy { mode: Mode::Enforce, ..policy() };
     let (mut state, mut service) = (State::default(), Service::default());
     state.take(seen(Trigger::Start, 600, 600, 1));

@@ -26,7 +26,7 @@ impl Bed {
     }
 
     fn over(directory: TempDir, watched: &[&str]) -> Self {
-        let host = Host::at(directory.path()).unwrap();
+        let host = Host::at(directory.path());
         let (due, lost) = (Arc::new(Due::default()), Arc::new(Due::default()));
         let mut watch = Watch::new(host, Arc::clone(&lost)).unwrap();
         let watched = watched.iter().map(PathBuf::from).collect();

@@ -42,7 +42,7 @@ fn the_sentence_reads_like_one() {
 #[test]
 fn a_status_counts_only_while_its_process_runs() {
     let directory = tempfile::tempdir().unwrap();
-    let host = Host::at(directory.path()).unwrap();
+    let host = Host::at(directory.path());
     assert_eq!(Status::read(&host).unwrap(), None);
     let start = process_start(std::process::id()).unwrap();
     let mine = status(start);

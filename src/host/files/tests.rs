@@ -1,0 +1,63 @@
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use super::*;
+
+fn tree() -> (tempfile::TempDir, Host) {
+    let directory = tempfile::tempdir().unwrap();
+    let host = Host::at(directory.path());
+    (directory, host)
+}
+
+#[test]
+fn what_stands_at_a_path_is_told_apart() {
+    let (directory, host) = tree();
+    let path = |name: &str| directory.path().join(name);
+    fs::write(path("file"), b"\xff\0x").unwrap();
+    fs::create_dir(path("directory")).unwrap();
+    symlink("/file", path("link")).unwrap();
+    symlink("/nowhere", path("dangling")).unwrap();
+    symlink("circle", path("circle")).unwrap();
+    symlink("nowhere/x", path("half")).unwrap();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        path("fifo"),
+        FileType::Fifo,
+        Mode::from(0o600),
+        rustix::fs::Dev::default(),
+    )
+    .unwrap();
+    for (name, expected) in [
+        ("/missing", Node::Missing),
+        ("/file/below", Node::Missing),
+        ("/dangling", Node::Dangling),
+        ("/circle", Node::Dangling),
+        ("/half", Node::Dangling),
+        ("/directory", Node::Directory),
+        ("/fifo", Node::Special),
+    ] {
+        assert_eq!(host.read(name.as_ref()).unwrap(), expected, "{name}");
+    }
+    for name in ["/file", "/link"] {
+        let Node::File(file) = host.read(name.as_ref()).unwrap() else { panic!("{name}") };
+        assert_eq!((file.path.to_str(), file.bytes.as_slice()), (Some("/file"), &b"\xff\0x"[..]));
+    }
+}
+
+#[test]
+fn names_are_listed_in_byte_order_and_a_missing_directory_is_empty() {
+    let (directory, host) = tree();
+    fs::create_dir(directory.path().join("d")).unwrap();
+    for name in ["a", "B", "10-x", "9-x", ".hidden", "_"] {
+        fs::write(directory.path().join("d").join(name), "").unwrap();
+    }
+    let names: Vec<String> = host
+        .list("/d".as_ref())
+        .unwrap()
+        .into_iter()
+        .map(|name| name.into_string().unwrap())
+        .collect();
+    assert_eq!(names, [".hidden", "10-x", "9-x", "B", "_", "a"]);
+    assert!(host.list("/none".as_ref()).unwrap().is_empty());
+    assert!(host.list("/d/a".as_ref()).unwrap().is_empty());
+}

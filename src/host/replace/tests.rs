@@ -1,0 +1,84 @@
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+use super::*;
+
+fn tree() -> (tempfile::TempDir, Host) {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir_all(directory.path().join("etc/ssh")).unwrap();
+    let host = Host::at(directory.path());
+    (directory, host)
+}
+
+#[test]
+fn mode_owner_and_attributes_are_kept_and_the_link_stays_a_link() {
+    let (directory, host) = tree();
+    let real = directory.path().join("etc/ssh/real");
+    fs::write(&real, "old").unwrap();
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
+    std::os::unix::fs::chown(&real, None, Some(12)).unwrap();
+    let flags = rustix::fs::XattrFlags::empty();
+    rustix::fs::setxattr(&real, "user.note", b"kept", flags).unwrap();
+    symlink("real", directory.path().join("etc/ssh/sshd_config")).unwrap();
+
+    let path = Path::new("/etc/ssh/sshd_config");
+    host.replace(path, Expect::Content(b"old"), b"new").unwrap();
+
+    let stat = fs::metadata(&real).unwrap();
+    assert_eq!((stat.mode() & 0o7777, stat.gid()), (0o640, 12));
+    assert_eq!(fs::read(&real).unwrap(), b"new");
+    let mut note = [0; 16];
+    let length = rustix::fs::getxattr(&real, "user.note", note.as_mut_slice()).unwrap();
+    assert_eq!(&note[..length], b"kept");
+    assert!(host.is_link(path));
+}
+
+#[test]
+fn an_edit_made_meanwhile_is_kept() {
+    let (directory, host) = tree();
+    let path = Path::new("/etc/ssh/sshd_config");
+    fs::write(directory.path().join("etc/ssh/sshd_config"), "theirs").unwrap();
+    for expect in [Expect::Content(b"old"), Expect::Absent { mode: 0o644 }] {
+        let error = host.replace(path, expect, b"ours").unwrap_err().to_string();
+        assert!(error.contains("somebody else changed it"), "{error}");
+    }
+    assert!(host.remove(path, b"old").is_err());
+    assert_eq!(fs::read(directory.path().join("etc/ssh/sshd_config")).unwrap(), b"theirs");
+    assert_eq!(host.list("/etc/ssh".as_ref()).unwrap().len(), 1, "a temporary file is left");
+}
+
+#[test]
+fn a_new_file_has_its_mode_whatever_the_umask() {
+    let (directory, host) = tree();
+    let path = Path::new("/etc/ssh/new.conf");
+    host.replace(path, Expect::Absent { mode: 0o644 }, b"x").unwrap();
+    let mode = fs::metadata(directory.path().join("etc/ssh/new.conf")).unwrap().mode();
+    assert_eq!(mode & 0o7777, 0o644);
+    host.remove(path, b"x").unwrap();
+    assert_eq!(host.read(path).unwrap(), Node::Missing);
+}
+
+#[test]
+fn only_our_own_leftovers_are_swept() {
+    let (directory, host) = tree();
+    let ssh = directory.path().join("etc/ssh");
+    for name in [".sshd_config.keepalive-policy-new", ".x.swp", "y.keepalive-policy-new"] {
+        fs::write(ssh.join(name), "").unwrap();
+    }
+    let swept = host.sweep("/etc/ssh".as_ref()).unwrap();
+    assert_eq!(swept, [".sshd_config.keepalive-policy-new"]);
+    assert_eq!(host.list("/etc/ssh".as_ref()).unwrap().len(), 2);
+    assert!(host.sweep("/none".as_ref()).unwrap().is_empty());
+}
+
+#[test]
+fn directories_are_made_with_their_parents_and_stay_as_they_are() {
+    let (directory, host) = tree();
+    fs::set_permissions(directory.path().join("etc"), fs::Permissions::from_mode(0o711)).unwrap();
+    host.make_directory("/etc/a/b".as_ref(), 0o750).unwrap();
+    host.make_directory("/etc/a/b".as_ref(), 0o700).unwrap();
+    let mode = |name: &str| fs::metadata(directory.path().join(name)).unwrap().mode() & 0o7777;
+    assert_eq!((mode("etc"), mode("etc/a"), mode("etc/a/b")), (0o711, 0o750, 0o750));
+    fs::write(directory.path().join("etc/file"), "").unwrap();
+    assert!(host.make_directory("/etc/file/x".as_ref(), 0o755).is_err());
+}

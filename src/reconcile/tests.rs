@@ -1,0 +1,109 @@
+use std::cell::Cell;
+
+use super::*;
+
+/// A number that somebody else may hold on to.
+struct Number {
+    value: Cell<i64>,
+    /// What a write does: take the new value, or be ignored.
+    obeys: bool,
+    /// What the write says.
+    says: Result<(), &'static str>,
+}
+
+#[derive(Serialize)]
+struct Set(i64);
+
+impl Display for Set {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "set {}", self.0)
+    }
+}
+
+impl Resource for Number {
+    type Desired = i64;
+    type Observed = i64;
+    type Change = Set;
+    const NAME: &'static str = "number";
+    const LOCK: &'static str = "number";
+
+    fn observe(&self, _: &Host) -> Result<i64, ObserveError> {
+        Ok(self.value.get())
+    }
+
+    fn plan(&self, desired: &i64, observed: &i64) -> Plan<Set> {
+        let compliant = desired == observed;
+        Plan {
+            settings: vec![Setting {
+                resource: Self::NAME,
+                name: "n",
+                context: "live".to_owned(),
+                desired: Value::Number(*desired),
+                effective: Some(Value::Number(*observed)),
+                source: None,
+                compliant,
+            }],
+            changes: if compliant { Vec::new() } else { vec![Set(*desired)] },
+            problems: Vec::new(),
+        }
+    }
+
+    fn apply(&self, _: &Host, plan: &Plan<Set>) -> Vec<Outcome> {
+        let step = |change: &Set| {
+            if self.obeys {
+                self.value.set(change.0);
+            }
+            self.says
+        };
+        plan.changes.iter().map(|change| Outcome::of("set it", || step(change))).collect()
+    }
+
+    fn watched(&self, _: &i64) -> BTreeSet<PathBuf> {
+        BTreeSet::new()
+    }
+}
+
+fn run(obeys: bool, says: Result<(), &'static str>, mode: Mode) -> (Report, i64) {
+    let directory = tempfile::tempdir().unwrap();
+    let number = Number { value: Cell::new(1), obeys, says };
+    let report = reconcile(&number, &Host::at(directory.path()), &2, mode);
+    (report, number.value.get())
+}
+
+#[test]
+fn only_the_second_look_is_believed() {
+    // What a write does, what it says, and whether the report may say that it is in force.
+    let table = [
+        (true, Ok(()), true),
+        (true, Err("failed"), true),
+        (false, Ok(()), false),
+        (false, Err("failed"), false),
+    ];
+    for (obeys, says, in_force) in table {
+        let (report, _) = run(obeys, says, Mode::Enforce);
+        assert_eq!(report.in_force(), in_force, "obeys {obeys}, says {says:?}");
+        assert_eq!(report.outcomes.first().unwrap().error.as_deref(), says.err());
+        assert!(!report.found.first().unwrap().compliant);
+    }
+}
+
+#[test]
+fn audit_changes_nothing_and_says_what_it_would_do() {
+    let (report, value) = run(true, Ok(()), Mode::Audit);
+    assert_eq!(value, 1);
+    assert!(report.outcomes.is_empty() && !report.in_force());
+    assert_eq!(report.pending.first().unwrap().text, "set 2");
+    assert_eq!(report.pending.first().unwrap().change, serde_json::json!(2));
+}
+
+#[test]
+fn nothing_is_done_where_the_lock_cannot_be_had() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let number = Number { value: Cell::new(1), obeys: true, says: Ok(()) };
+    // A root that is a file: no state directory can be made in it.
+    let report = reconcile(&number, &Host::at(&file), &2, Mode::Enforce);
+    assert_eq!(number.value.get(), 1);
+    assert!(report.outcomes.first().unwrap().failed());
+}
