@@ -10,7 +10,6 @@ BINARY  ?= $(built)
 
 bindir     = $(PREFIX)/bin
 unitdir    = $(PREFIX)/lib/systemd/system
-catalogdir = $(PREFIX)/lib/systemd/catalog
 mandir     = $(PREFIX)/share/man
 docdir     = $(PREFIX)/share/doc/keepalive-policy
 # The daemon reads this one path, whatever the prefix.
@@ -19,7 +18,6 @@ policy     = /etc/keepalive-policy.toml
 sources  := Cargo.toml Cargo.lock $(shell find src -name '*.rs')
 scripts  := .ci/run $(wildcard packaging/*.sh tests/host/*.sh)
 manpages := $(wildcard packaging/man/*.[1-8])
-catalogs := $(wildcard systemd/*.catalog)
 
 .PHONY: help
 help: ## this list
@@ -62,7 +60,7 @@ check-unit: deps-test ## what systemd says of the unit, and how exposed it is
 
 .PHONY: check-man
 check-man: deps-test ## what man says of the manual pages
-	@for page in $(manpages); do packaging/check-man.sh $$page || exit; done
+	packaging/check-man.sh $(manpages)
 
 .PHONY: fuzz-oracle
 fuzz-oracle: deps-test ## a long comparison with the real sshd, systemd-sysctl and procps
@@ -82,6 +80,9 @@ deps-build deps-demo deps-test: deps-%:
 fmt: ## format the code
 	$(CARGO) fmt
 
+# Only for this machine itself: a tree (DESTDIR) is read by the systemd that boots it.
+tell-systemd = if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+
 .PHONY: install
 install: $(BINARY) ## into $(DESTDIR)$(PREFIX); enables and starts nothing
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(bindir)/keepalive-policy
@@ -91,21 +92,18 @@ install: $(BINARY) ## into $(DESTDIR)$(PREFIX); enables and starts nothing
 	chmod 0644 $(DESTDIR)$(unitdir)/keepalive-policy.service
 	@set -e; for page in $(manpages); do \
 	    install -v -D -m 0644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
-	@set -e; for catalog in $(catalogs); do \
-	    install -v -D -m 0644 $$catalog $(DESTDIR)$(catalogdir)/$${catalog##*/}; done
 	install -D -m 0644 config.example.toml $(DESTDIR)$(docdir)/config.example.toml
 	@if [ -e $(DESTDIR)$(policy) ]; then echo "$(policy) is there already, left as it is"; \
 	else install -v -D -m 0644 config.example.toml $(DESTDIR)$(policy); fi
-	@DESTDIR=$(DESTDIR) packaging/tell-systemd.sh
+	@$(tell-systemd)
 
 .PHONY: uninstall
 uninstall: ## stops it, puts back what it changed on the host, removes what install put there
 	@DESTDIR=$(DESTDIR) packaging/before-uninstall.sh $(bindir)/keepalive-policy
 	rm -f $(DESTDIR)$(bindir)/keepalive-policy $(DESTDIR)$(unitdir)/keepalive-policy.service
 	@for page in $(notdir $(manpages)); do rm -fv $(DESTDIR)$(mandir)/man$${page##*.}/$$page; done
-	@for catalog in $(notdir $(catalogs)); do rm -fv $(DESTDIR)$(catalogdir)/$$catalog; done
 	@if cmp -s config.example.toml $(DESTDIR)$(policy); then rm -fv $(DESTDIR)$(policy); \
 	elif [ -e $(DESTDIR)$(policy) ]; then echo "$(policy) was changed since it was installed, left as it is"; fi
 	rm -f $(DESTDIR)$(docdir)/config.example.toml
 	-rmdir $(DESTDIR)$(docdir)
-	@DESTDIR=$(DESTDIR) packaging/tell-systemd.sh
+	@$(tell-systemd)

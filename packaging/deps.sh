@@ -4,8 +4,9 @@
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 
-# A program, and the Debian package that brings it.
-for_build='cc gcc'
+# A program or file, and the Debian package that brings it.
+for_build='cc gcc
+/usr/include/stdio.h libc6-dev'
 for_demo="$for_build
 mmdebstrap mmdebstrap
 systemd-nspawn systemd-container
@@ -21,9 +22,9 @@ shellcheck shellcheck
 man man-db"
 
 missing() {
-    local program package
-    while read -r program package; do
-        command -v "$program" >/dev/null || echo "$package"
+    local thing package
+    while read -r thing package; do
+        [[ $thing = /* && -e $thing ]] || command -v "$thing" >/dev/null || echo "$package"
     done | sort -u
 }
 

@@ -3,6 +3,7 @@
 //! They need root, systemd-nspawn and mmdebstrap, and fail where these are missing.
 
 #![expect(clippy::disallowed_methods, reason = "a test starts its script itself")]
+#![expect(clippy::expect_used, reason = "a test that can't go on must fail")]
 
 use std::process::Command;
 

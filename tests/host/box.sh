@@ -49,7 +49,6 @@ box_mirror() {
 }
 
 box_listed_mirror() {
-    # shellcheck disable=SC2016  # apt-get fills in the fields
     apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Created-By: Packages' 'Label: Debian' |
         awk -v suite="$1" '$1 == suite && !seen++ { print $2 }'
 }
@@ -58,7 +57,6 @@ box_listed_mirror() {
 box_build_root() {
     local suite=$1 root=$2 mirror
     mirror=$(box_mirror "$suite") || return
-    # shellcheck disable=SC2016  # mmdebstrap gives its hooks the root as $1
     PATH=/usr/sbin:/sbin:$PATH mmdebstrap --quiet --variant=essential --skip=output/dev \
         --include=systemd,systemd-sysv,dbus,openssh-server,procps,iproute2,libseccomp2,make \
         --aptopt='Acquire::Languages "none"' \
@@ -96,7 +94,6 @@ box_boot() {
     for hierarchy in "${box_hierarchies[@]}"; do
         mkdir -p "$hierarchy/$box_name"
     done
-    # shellcheck disable=SC2016  # the inner shell expands its own
     setsid setpriv --pdeathsig KILL bash -c '
         for directory in $1; do echo $$ >"$directory/cgroup.procs"; done; shift
         exec unshare --mount --propagation private --pid --fork --kill-child --mount-proc bash "$@"

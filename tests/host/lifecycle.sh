@@ -179,6 +179,16 @@ sed 's/ClientAliveInterval 7/ClientAliveInterval 8/' "$kept/sshd_config" >"$(box
 box sh -c 'rm /etc/ssh/sshd_config.d/*keepalive-policy*'
 undone "the drift after the repair" KEEPALIVE_RESOURCE=sshd_config
 
+step "sshd is stopped: its configuration is kept all the same, and it stays stopped"
+box systemctl stop ssh
+mark_journal
+box sh -c 'rm /etc/ssh/sshd_config.d/*keepalive-policy*'
+await 20 "the drift without sshd to be undone" in_force
+[ "$(property ssh ActiveState)" = inactive ]
+box systemctl start ssh
+sshd_pid=$(property ssh MainPID)
+session_lives
+
 step "kill -9: restarted by systemd, and what drifted meanwhile is undone"
 mark_journal
 daemon_pid=$(property $unit MainPID)
