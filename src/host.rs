@@ -12,8 +12,10 @@ pub mod files;
 pub mod lock;
 pub mod path;
 pub mod private_directory;
+pub mod process;
 pub mod replace;
 pub mod systemd;
+pub mod wait;
 
 /// The host that is governed: this machine, or a tree that holds one (`--root`).
 #[derive(Debug, Clone)]

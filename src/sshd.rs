@@ -6,6 +6,7 @@ use crate::reconcile::Value;
 
 pub mod dialect;
 pub mod judge;
+pub mod service;
 pub mod shadow;
 pub mod syntax;
 pub mod tree;
