@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::reconcile::Value;
 
 pub mod dialect;
+pub mod install;
 pub mod judge;
 pub mod service;
 pub mod shadow;
