@@ -11,8 +11,11 @@ pub mod command;
 pub mod files;
 pub mod lock;
 pub mod path;
+pub mod private_directory;
+pub mod process;
 pub mod replace;
 pub mod systemd;
+pub mod wait;
 
 /// The host that is governed: this machine, or a tree that holds one (`--root`).
 #[derive(Debug, Clone)]

@@ -1,0 +1,207 @@
+//! What the real sshd says about a tree: refused, or accepted with these values.
+//!
+//! One run of `sshd -T -C lport=…` answers: it does all that `-t` does (host keys and the privilege
+//! separation directory too), then evaluates the Match blocks as for a connection, and prints the
+//! values. Plain `-T` would die of any `Match LocalPort`, and `-t` alone passes a cycle of
+//! includes that later kills every login.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::shadow::Shadow;
+use super::tree::Tree;
+use crate::host::command::Output;
+use crate::host::{Host, HostError};
+
+pub mod connection;
+pub mod dump;
+pub mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use connection::Connection;
+pub use dump::Dump;
+pub use words::Complaint;
+
+/// Where sshd is installed: the distributions, a build from source, Arch.
+const PROGRAMS: [&str; 3] = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd"];
+
+const KEY_GENERATORS: [&str; 2] = ["/usr/bin/ssh-keygen", "/usr/local/bin/ssh-keygen"];
+
+/// Reading a few files takes milliseconds; a directory service that resolves the users of a
+/// `Match Group` may take seconds.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// What sshd says about a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It would start with it, and use these values.
+    Accepted(Dump),
+    /// It would not start, or not let anybody in. At least one complaint.
+    Refused(Vec<Complaint>),
+    /// There is no sshd on this machine that could be asked.
+    NoSshd,
+}
+
+/// Which sshd is asked, and how it is started on this host.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Daemon<'a> {
+    /// The program that the service runs; where it is `None` or gone, the usual places.
+    pub program: Option<&'a Path>,
+    /// The arguments of the running daemon that change its configuration (`-o`, `-p`, `-h`, …).
+    /// `-f` is not among these: the tree has its own main file.
+    pub options: &'a [OsString],
+}
+
+/// Asks sshd about `tree`, for a connection that matches no block but `Match all`.
+///
+/// # Errors
+/// When sshd can't be run or asked, which says nothing about the tree.
+pub fn judge(host: &Host, tree: &Tree, options: &[OsString]) -> Result<Verdict, HostError> {
+    let daemon = Daemon { program: None, options };
+    let verdicts = judge_for(host, tree, daemon, &[Connection::default()])?;
+    Ok(verdicts.into_iter().next().unwrap_or(Verdict::NoSshd))
+}
+
+/// Asks `daemon` about `tree` for each of the connections; one verdict for each.
+///
+/// # Errors
+/// When sshd can't be run or asked, which says nothing about the tree.
+pub fn judge_for(
+    host: &Host,
+    tree: &Tree,
+    daemon: Daemon<'_>,
+    connections: &[Connection],
+) -> Result<Vec<Verdict>, HostError> {
+    let Some(program) = program(daemon.program) else {
+        return Ok(vec![Verdict::NoSshd; connections.len()]);
+    };
+    let shadow = Shadow::write(host, tree)?;
+    let court = Court {
+        tree,
+        key: spare_host_key(host, &shadow)?,
+        shadow: &shadow,
+        program,
+        options: daemon.options,
+    };
+    connections.iter().map(|connection| court.ask(connection.clone())).collect()
+}
+
+fn program(preferred: Option<&Path>) -> Option<OsString> {
+    preferred
+        .filter(|path| path.is_absolute())
+        .filter(|path| rustix::fs::access(*path, rustix::fs::Access::EXEC_OK).is_ok())
+        .map(|path| path.as_os_str().to_owned())
+        .or_else(|| Host::program(&PROGRAMS))
+}
+
+/// A host key made for the occasion, where the real ones can't be read or are not there. On the
+/// running machine root gets none: host keys that are missing keep the real sshd from starting.
+fn spare_host_key(host: &Host, shadow: &Shadow) -> Result<Option<PathBuf>, HostError> {
+    if host.is_live() && rustix::process::geteuid().is_root() {
+        return Ok(None);
+    }
+    let key = shadow.directory().join("host_key");
+    let generator = Host::program(&KEY_GENERATORS)
+        .ok_or_else(|| unasked("ssh-keygen", "not installed, and sshd needs some host key"))?;
+    // ECDSA: quick, and allowed in FIPS mode too.
+    let arguments = ["-q", "-t", "ecdsa", "-N", "", "-C", "", "-f"].map(OsStr::new);
+    let made = Host::run(&generator, arguments.into_iter().chain([key.as_os_str()]), LIMIT)?;
+    if made.success() { Ok(Some(key)) } else { Err(unasked(&generator, &made.complaint())) }
+}
+
+/// One tree before one sshd.
+struct Court<'a> {
+    tree: &'a Tree,
+    shadow: &'a Shadow,
+    key: Option<PathBuf>,
+    program: OsString,
+    options: &'a [OsString],
+}
+
+impl Court<'_> {
+    /// Asks until there is an answer. Every way round the loop removes one obstacle for good: an
+    /// attribute that sshd misses, or the missing directory.
+    fn ask(&self, mut connection: Connection) -> Result<Verdict, HostError> {
+        let mut made_directory = false;
+        loop {
+            let output = self.run(&connection)?;
+            if output.success() {
+                let text = self.shadow.real_paths(&output.stdout);
+                return Ok(Verdict::Accepted(Dump::parse(&text, self.key.as_deref())));
+            }
+            let text = self.shadow.real_paths(&output.stderr);
+            if connection.supply_missing(&text) {
+                continue;
+            }
+            if let (Some(directory), false) = (missing_directory(&text), made_directory) {
+                made_directory = true;
+                make_separation_directory(directory)?;
+                continue;
+            }
+            if let Some(obstacle) = self.obstacle(&output, &text) {
+                return Err(unasked(&self.program, &obstacle));
+            }
+            return Ok(Verdict::Refused(words::complaints(&text, self.tree)));
+        }
+    }
+
+    fn run(&self, connection: &Connection) -> Result<Output, HostError> {
+        let mut arguments: Vec<OsString> = vec!["-T".into(), "-f".into()];
+        arguments.push(self.shadow.main().into());
+        arguments.extend(["-C".into(), connection.specification()?.into()]);
+        if let Some(key) = &self.key {
+            arguments.extend(["-h".into(), key.into()]);
+        }
+        arguments.extend(self.options.iter().cloned());
+        Host::run(&self.program, arguments, LIMIT)
+    }
+
+    /// Why sshd's failure says nothing about the tree, if it doesn't.
+    fn obstacle(&self, output: &Output, text: &str) -> Option<String> {
+        const NOT_THE_TREE: [&str; 8] = [
+            "Missing privilege separation directory",
+            "must be owned by root and not group or world-writable",
+            "Privilege separation user",
+            "Invalid test mode specification",
+            "Invalid port",
+            "error while loading shared libraries",
+            "OpenSSL version mismatch",
+            "usage: sshd",
+        ];
+        if output.code >= 126 && output.code != 255 {
+            return Some(format!("ended with status {}: {}", output.code, text.trim()));
+        }
+        if text.trim().is_empty() {
+            return Some(format!("ended with status {} and said nothing", output.code));
+        }
+        let no_keys = self.key.is_some() && text.contains("no hostkeys available");
+        let line = text.lines().find(|line| NOT_THE_TREE.iter().any(|words| line.contains(words)));
+        line.map(|line| line.trim().to_owned()).or_else(|| no_keys.then(|| text.trim().to_owned()))
+    }
+}
+
+/// The directory that sshd misses. Debian has it only while ssh.service runs.
+fn missing_directory(text: &str) -> Option<&Path> {
+    text.lines()
+        .find_map(|line| line.trim().strip_prefix("Missing privilege separation directory: "))
+        .map(Path::new)
+        .filter(|path| path.is_absolute())
+}
+
+/// Makes it as sshd wants it. It is never removed again: an sshd that starts at that moment
+/// would miss it.
+fn make_separation_directory(path: &Path) -> Result<(), HostError> {
+    Host::live().make_directory(path, 0o755)
+}
+
+fn unasked(program: impl AsRef<OsStr>, why: &str) -> HostError {
+    HostError {
+        path: PathBuf::from(program.as_ref()),
+        action: "cannot be asked about the configuration",
+        source: io::Error::other(why.to_owned()),
+    }
+}
