@@ -9,12 +9,15 @@ use std::path::{Path, PathBuf};
 
 pub mod command;
 pub mod files;
+pub mod greeting;
 pub mod lock;
 pub mod path;
-pub mod private_directory;
 pub mod presence;
+pub mod private_directory;
+pub mod process;
 pub mod replace;
 pub mod systemd;
+pub mod wait;
 
 /// The host that is governed: this machine, or a tree that holds one (`--root`).
 #[derive(Debug, Clone)]

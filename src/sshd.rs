@@ -5,10 +5,16 @@ use std::collections::BTreeMap;
 use crate::reconcile::Value;
 
 pub mod dialect;
+pub mod evaluate;
+pub mod glob;
+pub mod install;
 pub mod judge;
+pub mod match_criteria;
+pub mod service;
 pub mod shadow;
 pub mod syntax;
 pub mod tree;
+pub mod value;
 
 /// A keyword of sshd_config that can be declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -16,14 +16,20 @@ const LIMIT: Duration = Duration::from_secs(90);
 pub struct Unit {
     /// Its name, `ssh.service`.
     pub name: String,
-    properties: BTreeMap<String, String>,
+    properties: BTreeMap<String, Vec<String>>,
 }
 
 impl Unit {
-    /// A property's text; empty when the unit has none of that name.
+    /// A property's text, the first of several; empty when the unit has none of that name.
     #[must_use]
     pub fn property(&self, name: &str) -> &str {
-        self.properties.get(name).map_or("", String::as_str)
+        self.properties(name).first().map_or("", String::as_str)
+    }
+
+    /// All texts of a property: `systemctl` prints lists like `EnvironmentFiles` one a line.
+    #[must_use]
+    pub fn properties(&self, name: &str) -> &[String] {
+        self.properties.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// Whether a unit file for it was found.
@@ -93,10 +99,11 @@ fn complaint(output: &Output) -> HostError {
 }
 
 fn parse_unit(text: &str) -> Unit {
-    let properties: BTreeMap<String, String> = text
-        .lines()
-        .filter_map(|line| line.split_once('='))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    Unit { name: properties.get("Id").cloned().unwrap_or_default(), properties }
+    let mut properties: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, value) in text.lines().filter_map(|line| line.split_once('=')) {
+        properties.entry(name.to_owned()).or_default().push(value.to_owned());
+    }
+    let mut unit = Unit { name: String::new(), properties };
+    unit.name = unit.property("Id").to_owned();
+    unit
 }

@@ -4,10 +4,10 @@
 ///
 /// Vendors backport features, so this decides only where releases read the *same text* differently,
 /// never whether a feature is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dialect {
-    major: u16,
-    minor: u16,
+    version: (u16, u16),
+    release: Vec<u8>,
 }
 
 impl Default for Dialect {
@@ -20,8 +20,8 @@ impl Default for Dialect {
 impl Dialect {
     /// The dialect of OpenSSH `major.minor`.
     #[must_use]
-    pub const fn of(major: u16, minor: u16) -> Self {
-        Self { major, minor }
+    pub fn of(major: u16, minor: u16) -> Self {
+        Self { version: (major, minor), release: format!("OpenSSH_{major}.{minor}").into_bytes() }
     }
 
     /// Finds `OpenSSH_9.2p1` in what `sshd -V` prints. Releases before 9.x don't know the option,
@@ -29,36 +29,85 @@ impl Dialect {
     #[must_use]
     pub fn from_banner(banner: &[u8]) -> Option<Self> {
         let mark = b"OpenSSH_";
-        let start = banner.windows(mark.len()).position(|window| window == mark)? + mark.len();
+        let start = banner.windows(mark.len()).position(|window| window == mark)?;
         let rest = banner.get(start..)?;
-        let (major, rest) = number(rest)?;
-        let (minor, _) = number(rest.strip_prefix(b".")?)?;
-        Some(Self::of(major, minor))
+        let (major, after) = number(rest.get(mark.len()..)?)?;
+        let (minor, _) = number(after.strip_prefix(b".")?)?;
+        let release = rest.split(|byte| matches!(byte, b',' | b'\n')).next()?.to_vec();
+        Some(Self { version: (major, minor), release })
+    }
+
+    /// The text that `Match version` is compared with: `OpenSSH_10.0p2 Debian-7`.
+    #[must_use]
+    pub fn release(&self) -> &[u8] {
+        &self.release
     }
 
     /// Up to 8.6 everything from the first `#` of a line was a comment, and arguments were read
     /// like keywords: only double quotes, no escapes.
     #[must_use]
-    pub fn splits_like_keywords(self) -> bool {
-        self < Self::of(8, 7)
+    pub fn splits_like_keywords(&self) -> bool {
+        self.version < (8, 7)
+    }
+
+    /// Up to 8.3 a number without a unit of its own has the unit of the one before it: `4m5` is 540.
+    #[must_use]
+    pub fn carries_units(&self) -> bool {
+        self.version < (8, 4)
+    }
+
+    /// Since 8.5 a time is limited to what it is stored in.
+    #[must_use]
+    pub fn limits_times_to_int(&self) -> bool {
+        self.version >= (8, 5)
+    }
+
+    /// Up to 9.7 each number of a time may have blanks and a sign before it.
+    #[must_use]
+    pub fn takes_blanks_in_times(&self) -> bool {
+        self.version < (9, 8)
+    }
+
+    /// Since 10.3 `1.5` is a time.
+    #[must_use]
+    pub fn takes_fractional_times(&self) -> bool {
+        self.version >= (10, 3)
     }
 
     /// Since 9.9 `Match` criteria are read like other arguments: single quotes, escapes.
     #[must_use]
-    pub fn matches_by_arguments(self) -> bool {
-        self >= Self::of(9, 9)
+    pub fn matches_by_arguments(&self) -> bool {
+        self.version >= (9, 9)
+    }
+
+    /// 9.9 has the criterion `invalid-user`.
+    #[must_use]
+    pub fn has_invalid_user(&self) -> bool {
+        self.version >= (9, 9)
+    }
+
+    /// 9.9 takes `invalid-user` for met when it starts, so the block is in force for everybody.
+    #[must_use]
+    pub fn takes_invalid_user_for_all(&self) -> bool {
+        self.version == (9, 9)
+    }
+
+    /// Since 10.0: the criterion `version`, and `User=bob` in one word.
+    #[must_use]
+    pub fn has_version_criterion(&self) -> bool {
+        self.version >= (10, 0)
     }
 
     /// 8.2 and 8.3 never match a block of a file that is included before the first `Match`.
     #[must_use]
-    pub fn forgets_blocks_of_early_includes(self) -> bool {
-        self < Self::of(8, 4)
+    pub fn forgets_blocks_of_early_includes(&self) -> bool {
+        self.version < (8, 4)
     }
 
     /// Whether `Include` may be tried. 8.2 has it, and Red Hat gave it to its 8.0.
     #[must_use]
-    pub fn may_include(self) -> bool {
-        self >= Self::of(8, 0)
+    pub fn may_include(&self) -> bool {
+        self.version >= (8, 0)
     }
 }
 

@@ -62,11 +62,11 @@ impl Directive {
 
 /// All directives of a file.
 #[must_use]
-pub fn directives(bytes: &[u8], dialect: Dialect) -> Vec<Directive> {
+pub fn directives(bytes: &[u8], dialect: &Dialect) -> Vec<Directive> {
     lines(bytes, dialect).filter_map(|line| directive(bytes, &line, dialect)).collect()
 }
 
-fn directive(bytes: &[u8], line: &Line, dialect: Dialect) -> Option<Directive> {
+fn directive(bytes: &[u8], line: &Line, dialect: &Dialect) -> Option<Directive> {
     let text = line.text.as_slice();
     let mut cursor = token::Cursor::new(text);
     let mut keyword = cursor.word()?;

@@ -31,7 +31,7 @@ impl Line {
 /// sshd reads each line as a C string, so a NUL cuts off the rest of the line *together with its
 /// newline*: the next line is glued on. Blanks before a line are dropped, blanks and form feeds
 /// behind it too, but never its first byte.
-pub fn lines(bytes: &[u8], dialect: Dialect) -> impl Iterator<Item = Line> + '_ {
+pub fn lines<'a>(bytes: &'a [u8], dialect: &'a Dialect) -> impl Iterator<Item = Line> + 'a {
     let mut rest = Physical { bytes, offset: 0, number: 1 };
     std::iter::from_fn(move || {
         let mut line = Line {
@@ -54,7 +54,7 @@ pub fn lines(bytes: &[u8], dialect: Dialect) -> impl Iterator<Item = Line> + '_ 
 
 /// Where an editor shows what sshd calls line `line` of a file: sshd counts glued lines as one.
 #[must_use]
-pub fn editor_line(bytes: &[u8], line: usize, dialect: Dialect) -> usize {
+pub fn editor_line(bytes: &[u8], line: usize, dialect: &Dialect) -> usize {
     match lines(bytes, dialect).nth(line.saturating_sub(1)) {
         Some(found) => found.number,
         None => line,
@@ -84,7 +84,7 @@ impl<'a> Physical<'a> {
 }
 
 /// Appends what sshd keeps of a physical line; says whether its newline was kept.
-fn append(line: &mut Line, offset: usize, physical: &[u8], dialect: Dialect) -> bool {
+fn append(line: &mut Line, offset: usize, physical: &[u8], dialect: &Dialect) -> bool {
     let blanks = physical.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r')).count();
     let kept = physical.split(|byte| *byte == 0).next().unwrap_or_default();
     let comment = dialect.splits_like_keywords().then(|| kept.iter().position(|b| *b == b'#'));

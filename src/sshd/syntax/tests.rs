@@ -28,7 +28,7 @@ fn include_patterns_move_below_the_prefix_and_nothing_else_changes() {
 fn a_prefix_is_literal_for_tokeniser_and_glob() {
     let prefix = b"/a b\t*?[]\\'\"#";
     let file = prefix_includes(b"Include /x\n", prefix);
-    let directives = directives(&file, Dialect::default());
+    let directives = directives(&file, &Dialect::default());
     let pattern = &directives[0].arguments.as_ref().unwrap()[0];
     assert_eq!(pattern.bytes, b"/a b\t\\*\\?\\[\\]\\\\'\"#/x");
 }

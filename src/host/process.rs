@@ -1,0 +1,151 @@
+//! Other processes, as far as /proc shows them to a process without any capability: the unit's
+//! capability set is empty, so `exe` and `fd` of sshd can't be read.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
+
+use super::{Context, HostError};
+
+/// Kernel ticks in a second, as /proc counts them (`USER_HZ`): 100 on every architecture that this
+/// program is built for.
+const TICKS: u64 = 100;
+
+/// A process that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its id.
+    pub pid: u32,
+    /// The name of its program, cut to 15 bytes by the kernel; `exec` changes it.
+    pub name: String,
+    /// When it was started, in ticks since boot. `exec` does not change it, so with the id it
+    /// tells one process from the next of that id.
+    pub started: u64,
+}
+
+/// A TCP socket that listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ListeningSocket {
+    /// Its inode: another number for each new socket.
+    pub inode: u64,
+    /// Its port.
+    pub port: u16,
+}
+
+impl Process {
+    /// The process with this id; `None` when there is none or it has ended (a zombie).
+    #[must_use]
+    pub fn find(pid: u32) -> Option<Self> {
+        let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+        Self::parse(pid, &String::from_utf8_lossy(&stat))
+    }
+
+    /// `/proc/PID/stat`: the name stands in brackets and may itself hold brackets and blanks.
+    fn parse(pid: u32, stat: &str) -> Option<Self> {
+        let (_, rest) = stat.split_once('(')?;
+        let (name, rest) = rest.rsplit_once(')')?;
+        let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+        // proc_pid_stat(5) counts from 1, and these begin with field 3.
+        if matches!(*fields.first()?, "Z" | "X") {
+            return None;
+        }
+        Some(Self { pid, name: name.to_owned(), started: fields.get(19)?.parse().ok()? })
+    }
+
+    /// Whether it still runs, and is not another one with its id.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        Self::find(self.pid).is_some_and(|now| now.started == self.started)
+    }
+
+    /// Sends it SIGHUP, and to no other process that may have got its id meanwhile.
+    ///
+    /// # Errors
+    /// When it has ended, or may not be signalled by us.
+    pub fn hang_up(&self) -> Result<(), HostError> {
+        let path = PathBuf::from(format!("/proc/{}", self.pid));
+        let gone = || std::io::Error::other("it has ended");
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw).ok_or_else(gone);
+        let pid = pid.on(&path, "cannot send SIGHUP")?;
+        // The descriptor stands for the process that has the id now; the look that follows tells
+        // whether that is the one meant.
+        let fd = pidfd_open(pid, PidfdFlags::empty());
+        if !self.is_alive() {
+            return Err(gone()).on(&path, "cannot send SIGHUP");
+        }
+        match fd {
+            Ok(fd) => pidfd_send_signal(&fd, Signal::HUP),
+            // A kernel before 5.3: between the look and the signal the id would have to come round.
+            Err(_) => kill_process(pid, Signal::HUP),
+        }
+        .on(&path, "cannot send SIGHUP")
+    }
+
+    /// Its command line: arguments that end in NUL each, or what it wrote over them.
+    #[must_use]
+    pub fn command_line(&self) -> Vec<u8> {
+        std::fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default()
+    }
+
+    /// Its program; `None` where we may not see it.
+    #[must_use]
+    pub fn executable(&self) -> Option<PathBuf> {
+        std::fs::read_link(format!("/proc/{}/exe", self.pid)).ok()
+    }
+
+    /// The unit whose control group it is in.
+    #[must_use]
+    pub fn unit(&self) -> Option<String> {
+        let text = std::fs::read(format!("/proc/{}/cgroup", self.pid)).ok()?;
+        unit_of(&String::from_utf8_lossy(&text))
+    }
+
+    /// When it was started, in seconds since 1970, rounded down.
+    #[must_use]
+    pub fn started_at(&self) -> Option<i64> {
+        let stat = std::fs::read_to_string("/proc/stat").ok()?;
+        let boot = stat.lines().find_map(|line| line.strip_prefix("btime "))?;
+        let since = i64::try_from(self.started / TICKS).ok()?;
+        boot.trim().parse::<i64>().ok()?.checked_add(since)
+    }
+
+    /// The TCP sockets that listen in its network namespace.
+    #[must_use]
+    pub fn listening(&self) -> BTreeSet<ListeningSocket> {
+        ["tcp", "tcp6"]
+            .iter()
+            .filter_map(|table| std::fs::read(format!("/proc/{}/net/{table}", self.pid)).ok())
+            .flat_map(|text| listening(&String::from_utf8_lossy(&text)))
+            .collect()
+    }
+}
+
+/// The unit in `/proc/PID/cgroup`: in the unified hierarchy, else in systemd's own.
+fn unit_of(text: &str) -> Option<String> {
+    let path = |prefix: &str| text.lines().find_map(|line| line.split_once(prefix));
+    let (_, path) = path("0::/").filter(|(_, path)| !path.is_empty()).or(path("name=systemd:/"))?;
+    path.rsplit('/').find(|part| part.ends_with(".service")).map(str::to_owned)
+}
+
+/// The listening ones of `/proc/net/tcp` or `tcp6`, proc_net_tcp(5).
+fn listening(table: &str) -> Vec<ListeningSocket> {
+    const LISTEN: &str = "0A";
+    table
+        .lines()
+        .filter_map(|line| {
+            let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+            if *fields.get(3)? != LISTEN {
+                return None;
+            }
+            let (_, port) = fields.get(1)?.rsplit_once(':')?;
+            Some(ListeningSocket {
+                inode: fields.get(9)?.parse().ok()?,
+                port: u16::from_str_radix(port, 16).ok()?,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+use super::{ListeningSocket, Process, listening, unit_of};
+
+#[test]
+fn a_name_may_hold_brackets_and_blanks() {
+    let stat = "51 (ss) (hd) S 1 51 51 0 -1 4194560 1146 0 0 0 2 0 0 0 20 0 1 0 131494 15826944";
+    let process = Process::parse(51, stat).unwrap();
+    assert_eq!((process.name.as_str(), process.started), ("ss) (hd", 131_494));
+}
+
+#[test]
+fn a_zombie_has_ended() {
+    let stat = "51 (sshd) Z 1 51 51 0 -1 4194560 1146 0 0 0 2 0 0 0 20 0 1 0 131494 0";
+    assert_eq!(Process::parse(51, stat), None);
+}
+
+#[test]
+fn this_process_is_alive_and_began_before_now() {
+    let process = Process::find(std::process::id()).unwrap();
+    assert!(process.is_alive());
+    assert!(!Process { started: process.started + 1, ..process.clone() }.is_alive());
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let age = i64::try_from(now.as_secs()).unwrap() - process.started_at().unwrap();
+    assert!((0..3600).contains(&age), "{age}");
+}
+
+#[test]
+fn a_listening_socket_of_ours_is_found() {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let process = Process::find(std::process::id()).unwrap();
+    assert_eq!(process.listening().iter().filter(|found| found.port == port).count(), 1);
+}
+
+#[test]
+fn only_listening_sockets_are_taken() {
+    let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 31379 1 00000000e839f6e8 100 0 0 10 0
+   1: 0100007F:0016 0100007F:A2C4 01 00000000:00000000 02:000AF0D1 00000000     0        0 31400 2 00000000b8ea2126 20 4 1 10 -1
+";
+    assert_eq!(listening(table), [ListeningSocket { inode: 31379, port: 22 }]);
+}
+
+#[test]
+fn the_unit_is_found_in_every_hierarchy() {
+    let cases = [
+        ("0::/system.slice/ssh.service\n", Some("ssh.service")),
+        (
+            "9:name=systemd:/\n8:pids:/\n0::/kp/payload/system.slice/sshd.service\n",
+            Some("sshd.service"),
+        ),
+        ("8:pids:/\n1:name=systemd:/system.slice/sshd.service\n0::/\n", Some("sshd.service")),
+        ("0::/user.slice/user-0.slice/session-1.scope\n", None),
+        ("0::/\n", None),
+    ];
+    for (text, unit) in cases {
+        assert_eq!(unit_of(text).as_deref(), unit, "{text}");
+    }
+}

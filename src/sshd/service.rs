@@ -1,0 +1,258 @@
+//! How sshd runs on this host: as which unit, started how, and with which options.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::host::files::Node;
+use crate::host::process::Process;
+use crate::host::systemd::Unit;
+use crate::host::{Host, HostError};
+
+pub mod command_line;
+pub mod listener;
+
+#[cfg(test)]
+mod tests;
+
+use command_line::{CommandLine, Environment};
+use listener::PidFile;
+
+/// How a new connection gets to an sshd, and so what makes it use a changed configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A service that listens itself: a reload.
+    Plain,
+    /// A socket unit listens, and sshd runs with its socket: a restart. At a reload sshd loses the
+    /// socket, then can't bind the port that systemd holds, and dies.
+    SocketActive,
+    /// A socket unit listens, and the next connection starts sshd: nothing to do.
+    SocketIdle,
+    /// Each connection starts an sshd of its own: nothing to do.
+    PerConnection,
+    /// No sshd runs: nothing to do.
+    NotRunning,
+    /// An sshd listens that belongs to no unit: a SIGHUP is the only way.
+    NoServiceManager,
+    /// The unit's main process is not sshd: nothing that we could do safely.
+    NotSshd,
+    /// A tree and not the running machine: nothing runs.
+    NotLive,
+}
+
+/// The ssh service of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// How it is run.
+    pub kind: Kind,
+    /// The service unit, `ssh.service` or `sshd.service`, never an alias.
+    pub unit: Option<String>,
+    /// The listener.
+    pub listener: Option<Process>,
+    /// The pid file that the listener wrote.
+    pub pid_file: Option<PidFile>,
+    /// Its command line; of a service that does not run, the one that it would be started with.
+    pub command_line: CommandLine,
+    /// Whether ending the unit's main process leaves the sessions alone (`KillMode=process`).
+    pub sessions_survive_restart: bool,
+}
+
+/// The names under which distributions have the service and its socket.
+const UNITS: [&str; 4] = ["ssh.service", "sshd.service", "ssh.socket", "sshd.socket"];
+
+const PROPERTIES: [&str; 8] = [
+    "Accept",
+    "Triggers",
+    "ExecStart",
+    "Environment",
+    "EnvironmentFiles",
+    "KillMode",
+    "PIDFile",
+    "SubState",
+];
+
+/// Where distributions keep the daemon's options, and in which variable.
+const OPTION_FILES: [(&str, &str); 4] = [
+    ("/etc/default/ssh", "SSHD_OPTS"),
+    ("/etc/sysconfig/sshd", "OPTIONS"),
+    ("/etc/sysconfig/ssh", "SSHD_OPTS"),
+    ("/etc/conf.d/sshd", "command_args"),
+];
+
+/// Finds out how sshd runs on this host.
+///
+/// # Errors
+/// When the service manager does not answer root.
+pub fn observe(host: &Host) -> Result<Service, HostError> {
+    if !host.is_live() {
+        return Ok(Service { command_line: of_image(host), ..Service::of(Kind::NotLive) });
+    }
+    if !host.has_systemd() {
+        return Ok(without_manager(host));
+    }
+    match with_systemd(host) {
+        // Without a message bus systemd answers root only; others change nothing anyway.
+        Err(_) if !rustix::process::geteuid().is_root() => Ok(without_manager(host)),
+        found => found,
+    }
+}
+
+impl Service {
+    fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            unit: None,
+            listener: None,
+            pid_file: None,
+            command_line: CommandLine::default(),
+            sessions_survive_restart: false,
+        }
+    }
+
+    /// `-f` of the daemon: the main file in place of `/etc/ssh/sshd_config`.
+    #[must_use]
+    pub fn main_file(&self) -> Option<&Path> {
+        self.command_line.main.as_deref()
+    }
+
+    /// The daemon's arguments that change its configuration: what sshd must be asked with.
+    #[must_use]
+    pub fn options(&self) -> &[OsString] {
+        &self.command_line.options
+    }
+
+    /// The sshd that is asked: the program that the service runs.
+    #[must_use]
+    pub fn daemon(&self) -> super::judge::Daemon<'_> {
+        super::judge::Daemon {
+            program: self.command_line.program.as_deref(),
+            options: self.options(),
+        }
+    }
+
+    /// Where the listener's pid file may be.
+    #[must_use]
+    pub fn pid_files(&self) -> Vec<PathBuf> {
+        let known = self.pid_file.iter().map(|file| file.path.clone());
+        known.chain(default_pid_files()).collect()
+    }
+
+    /// The listener's id.
+    #[must_use]
+    pub fn main_pid(&self) -> Option<u32> {
+        self.listener.as_ref().map(|process| process.pid)
+    }
+
+    fn unit_name(mut self, unit: &Unit) -> Self {
+        self.unit = Some(unit.name.clone());
+        self.sessions_survive_restart = matches!(unit.property("KillMode"), "process" | "none");
+        self
+    }
+}
+
+fn with_systemd(host: &Host) -> Result<Service, HostError> {
+    let units = host.units(&UNITS, &PROPERTIES)?;
+    let socket = units.iter().find(|unit| unit.name.ends_with(".socket") && unit.is_active());
+    if let Some(socket) = socket {
+        return activated_by(host, socket);
+    }
+    let services = || units.iter().filter(|unit| unit.name.ends_with(".service"));
+    if let Some(unit) = services().find(|unit| unit.is_active()) {
+        return Ok(running(host, unit, Kind::Plain));
+    }
+    // A unit of another name: `systemctl reload` of it, if it is the listener's.
+    if let Some((process, _)) = listener::find(&default_pid_files()) {
+        let unit = process.unit().map(|name| host.units(&[&name], &PROPERTIES)).transpose()?;
+        let unit = unit.into_iter().flatten().find(|unit| unit.main_pid() == Some(process.pid));
+        return Ok(match unit {
+            Some(unit) => running(host, &unit, Kind::Plain),
+            None => without_manager(host),
+        });
+    }
+    Ok(services()
+        .find(|unit| unit.is_loaded())
+        .map_or_else(|| Service::of(Kind::NotRunning), |unit| idle(host, unit, Kind::NotRunning)))
+}
+
+fn activated_by(host: &Host, socket: &Unit) -> Result<Service, HostError> {
+    let base = socket.name.strip_suffix(".socket").unwrap_or_default();
+    let per_connection = socket.property("Accept") == "yes";
+    let name = match socket.property("Triggers").split(' ').find(|name| !name.is_empty()) {
+        // The template's settings are shown for an instance only.
+        _ if per_connection => format!("{base}@keepalive-policy.service"),
+        Some(name) => name.to_owned(),
+        None => format!("{base}.service"),
+    };
+    let units = host.units(&[&name], &PROPERTIES)?;
+    let Some(unit) = units.into_iter().next() else { return Ok(Service::of(Kind::SocketIdle)) };
+    if per_connection {
+        let unit_name = Some(format!("{base}@.service"));
+        return Ok(Service { unit: unit_name, ..idle(host, &unit, Kind::PerConnection) });
+    }
+    if unit.is_active() {
+        return Ok(running(host, &unit, Kind::SocketActive));
+    }
+    Ok(idle(host, &unit, Kind::SocketIdle))
+}
+
+/// The service as its unit would start it.
+fn idle(host: &Host, unit: &Unit, kind: Kind) -> Service {
+    let mut environment = Environment::default();
+    environment.add_assignments(unit.property("Environment"));
+    for file in unit.properties("EnvironmentFiles") {
+        // "/etc/default/ssh (ignore_errors=yes)"
+        let path = file.rsplit_once(" (").map_or(file.as_str(), |(path, _)| path);
+        if let Ok(Node::File(file)) = host.read(Path::new(path)) {
+            environment.add_file(&file.bytes);
+        }
+    }
+    let command_line = CommandLine::of_unit(unit.property("ExecStart"), &environment);
+    Service { command_line, ..Service::of(kind).unit_name(unit) }
+}
+
+/// The service as its process shows it.
+fn running(host: &Host, unit: &Unit, kind: Kind) -> Service {
+    let idle = idle(host, unit, kind);
+    let Some(process) = unit.main_pid().and_then(Process::find) else {
+        return Service { kind: Kind::NotSshd, ..idle };
+    };
+    let shown = CommandLine::of_process(&process.command_line());
+    if !listener::is_sshd(&process) {
+        return Service { kind: Kind::NotSshd, listener: Some(process), ..idle };
+    }
+    let mut pid_files = default_pid_files();
+    pid_files.insert(0, PathBuf::from(unit.property("PIDFile")));
+    Service {
+        pid_file: listener::pid_file_of(&process, &pid_files),
+        listener: Some(process),
+        command_line: if shown.program.is_some() { shown } else { idle.command_line.clone() },
+        ..idle
+    }
+}
+
+fn without_manager(host: &Host) -> Service {
+    match listener::find(&default_pid_files()) {
+        Some((process, pid_file)) => Service {
+            command_line: CommandLine::of_process(&process.command_line()),
+            listener: Some(process),
+            pid_file: Some(pid_file),
+            ..Service::of(Kind::NoServiceManager)
+        },
+        None => Service { command_line: of_image(host), ..Service::of(Kind::NotRunning) },
+    }
+}
+
+/// The options that the distribution's own file holds, where no manager can be asked.
+fn of_image(host: &Host) -> CommandLine {
+    for (path, variable) in OPTION_FILES {
+        if let Ok(Node::File(file)) = host.read(Path::new(path)) {
+            let mut environment = Environment::default();
+            environment.add_file(&file.bytes);
+            return CommandLine::of_options(environment.get(variable));
+        }
+    }
+    CommandLine::default()
+}
+
+fn default_pid_files() -> Vec<PathBuf> {
+    ["/run/sshd.pid", "/var/run/sshd.pid"].map(PathBuf::from).to_vec()
+}

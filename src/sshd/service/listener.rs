@@ -1,0 +1,122 @@
+//! The process that listens, and what tells one of its loads of the configuration from the next.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::host::process::{ListeningSocket, Process};
+use crate::sshd::judge::Dump;
+
+/// A pid file that names the listener. sshd writes it once it listens, and anew at each reload, so
+/// its time says when the configuration in force was loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PidFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// When it was written: seconds and nanoseconds since 1970.
+    pub written: (i64, u64),
+}
+
+/// Whether a process is an OpenSSH listener, as far as its name tells; where we may see its
+/// program, that decides too.
+#[must_use]
+pub fn is_sshd(process: &Process) -> bool {
+    let program = process.executable();
+    process.name == "sshd"
+        && program.as_deref().and_then(Path::file_name).is_none_or(|name| {
+            // A program that was replaced by an upgrade shows as `sshd (deleted)`.
+            name.as_encoded_bytes().starts_with(b"sshd")
+        })
+}
+
+/// The listener that one of the pid files names.
+#[must_use]
+pub fn find(pid_files: &[PathBuf]) -> Option<(Process, PidFile)> {
+    pid_files.iter().find_map(|path| {
+        let (pid, pid_file) = read(path)?;
+        let process = Process::find(pid).filter(is_sshd)?;
+        // A pid file may be left over, and its number by now be a session's.
+        is_listener(&process).then_some((process, pid_file))
+    })
+}
+
+/// Which of the pid files names this process.
+#[must_use]
+pub fn pid_file_of(process: &Process, pid_files: &[PathBuf]) -> Option<PidFile> {
+    pid_files
+        .iter()
+        .filter_map(|path| read(path))
+        .find_map(|(pid, pid_file)| (pid == process.pid).then_some(pid_file))
+}
+
+fn is_listener(process: &Process) -> bool {
+    let shown = process.command_line();
+    // A session's title is `sshd: user [priv]`, an older listener's its arguments.
+    !shown.starts_with(b"sshd: ") || shown.windows(10).any(|window| window == b"[listener]")
+}
+
+fn read(path: &Path) -> Option<(u32, PidFile)> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let fd = rustix::fs::open(path, flags, Mode::empty()).ok()?;
+    let stat = rustix::fs::fstat(&fd).ok()?;
+    let mut text = [0; 32];
+    let length = rustix::io::read(&fd, &mut text).ok()?;
+    let text = std::str::from_utf8(text.get(..length)?).ok()?;
+    let written = (stat.st_mtime, stat.st_mtime_nsec);
+    Some((text.trim().parse().ok()?, PidFile { path: path.to_owned(), written }))
+}
+
+/// What a listener's reload renews. Any one of the two proves it: sshd opens new sockets, then
+/// writes its pid file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Traces {
+    pid_file: Option<PidFile>,
+    sockets: BTreeSet<ListeningSocket>,
+}
+
+impl Traces {
+    /// Those of this listener now.
+    #[must_use]
+    pub fn of(process: &Process, ports: &BTreeSet<u16>, pid_files: &[PathBuf]) -> Self {
+        let mut sockets = process.listening();
+        sockets.retain(|socket| ports.contains(&socket.port));
+        Self { pid_file: pid_file_of(process, pid_files), sockets }
+    }
+
+    /// Whether these, taken later, show that the configuration was loaded anew.
+    #[must_use]
+    pub fn renewed_since(&self, before: &Self) -> bool {
+        let pid_file = self.pid_file.is_some() && self.pid_file != before.pid_file;
+        pid_file || self.sockets.difference(&before.sockets).next().is_some()
+    }
+
+    /// Whether a pid file names the listener.
+    #[must_use]
+    pub const fn has_pid_file(&self) -> bool {
+        self.pid_file.is_some()
+    }
+
+    /// Whether there is anything that a reload would renew.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.pid_file.is_some() || !self.sockets.is_empty()
+    }
+}
+
+/// The ports of `sshd -T`: those of `listenaddress [::]:22`, or of `port 22` where there is none.
+#[must_use]
+pub fn ports(dump: &Dump) -> BTreeSet<u16> {
+    let values = |keyword: &str| dump.0.get(keyword).map(Vec::as_slice).unwrap_or_default();
+    let ports: BTreeSet<u16> =
+        values("listenaddress").iter().filter_map(|address| port(address)).collect();
+    if ports.is_empty() {
+        return values("port").iter().filter_map(|port| port.parse().ok()).collect();
+    }
+    ports
+}
+
+/// The port of `[::]:22`, or of `10.0.0.1:22 rdomain blue`.
+fn port(address: &str) -> Option<u16> {
+    address.split(' ').next()?.rsplit_once(':')?.1.parse().ok()
+}
