@@ -111,6 +111,7 @@ impl Resource for Boot {
     type Change = Change;
 
     const NAME: &'static str = "sysctl";
+    const LOCK: &'static str = "sysctl-boot";
 
     fn observe(&self, host: &Host) -> Result<Observed, ObserveError> {
         let mut tree = Tree::read(host);

@@ -107,7 +107,9 @@ impl Tree {
 
     /// Reads one more file, links followed, so that it can be edited.
     pub fn read_file(&mut self, host: &Host, path: &Path) -> Option<Entry> {
-        if let Ok(Resolved { directories, through_link: true, .. }) = host.resolve(path) {
+        if let Ok(Resolved { directories, links, .. }) = host.resolve(path)
+            && !links.is_empty()
+        {
             self.linked.extend(directories);
         }
         match host.read(path) {
@@ -132,7 +134,7 @@ impl Tree {
             Err(error) if is_loop(&error) => return,
             Err(error) => return self.unreadable.push((error.path, error.source.to_string())),
         };
-        if resolved.through_link {
+        if !resolved.links.is_empty() {
             self.linked.extend(resolved.directories.iter().cloned());
         }
         // /lib/sysctl.d on a merged /usr: the same names once more.

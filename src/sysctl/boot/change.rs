@@ -118,10 +118,10 @@ impl Change {
 
 /// Replaces what is recorded about `file`; what others recorded meanwhile stays.
 fn save(host: &Host, file: &Path, lines: &[EditedLine]) -> Result<(), HostError> {
-    let mut originals = Originals::load(host)?;
-    originals.lines.retain(|line| line.file != file);
-    originals.lines.extend(lines.iter().cloned());
-    originals.save(host)
+    Originals::update(host, |originals| {
+        originals.lines.retain(|line| line.file != file);
+        originals.lines.extend(lines.iter().cloned());
+    })
 }
 
 impl Display for Change {
