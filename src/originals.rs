@@ -71,6 +71,12 @@ impl AsRef<[u8]> for Bytes {
 }
 
 impl Originals {
+    /// The file that holds the record.
+    #[must_use]
+    pub fn path(host: &Host) -> PathBuf {
+        host.state_dir().join(FILE)
+    }
+
     /// Reads the record; an empty one where none is.
     ///
     /// # Errors
