@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 pub mod command;
 pub mod files;
+pub mod greeting;
 pub mod lock;
 pub mod path;
 pub mod private_directory;

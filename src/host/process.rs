@@ -4,6 +4,10 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
+
+use super::{Context, HostError};
+
 /// Kernel ticks in a second, as /proc counts them (`USER_HZ`): 100 on every architecture that this
 /// program is built for.
 const TICKS: u64 = 100;
@@ -53,6 +57,29 @@ impl Process {
     #[must_use]
     pub fn is_alive(&self) -> bool {
         Self::find(self.pid).is_some_and(|now| now.started == self.started)
+    }
+
+    /// Sends it SIGHUP, and to no other process that may have got its id meanwhile.
+    ///
+    /// # Errors
+    /// When it has ended, or may not be signalled by us.
+    pub fn hang_up(&self) -> Result<(), HostError> {
+        let path = PathBuf::from(format!("/proc/{}", self.pid));
+        let gone = || std::io::Error::other("it has ended");
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw).ok_or_else(gone);
+        let pid = pid.on(&path, "cannot send SIGHUP")?;
+        // The descriptor stands for the process that has the id now; the look that follows tells
+        // whether that is the one meant.
+        let fd = pidfd_open(pid, PidfdFlags::empty());
+        if !self.is_alive() {
+            return Err(gone()).on(&path, "cannot send SIGHUP");
+        }
+        match fd {
+            Ok(fd) => pidfd_send_signal(&fd, Signal::HUP),
+            // A kernel before 5.3: between the look and the signal the id would have to come round.
+            Err(_) => kill_process(pid, Signal::HUP),
+        }
+        .on(&path, "cannot send SIGHUP")
     }
 
     /// Its command line: arguments that end in NUL each, or what it wrote over them.

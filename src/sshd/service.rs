@@ -129,6 +129,13 @@ impl Service {
         }
     }
 
+    /// Where the listener's pid file may be.
+    #[must_use]
+    pub fn pid_files(&self) -> Vec<PathBuf> {
+        let known = self.pid_file.iter().map(|file| file.path.clone());
+        known.chain(default_pid_files()).collect()
+    }
+
     /// The listener's id.
     #[must_use]
     pub fn main_pid(&self) -> Option<u32> {

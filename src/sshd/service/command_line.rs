@@ -53,7 +53,7 @@ impl CommandLine {
             .split_once("argv[]=")
             .map_or("", |(_, rest)| rest.split_once(" ; ").map_or(rest, |(argv, _)| argv));
         let arguments: Vec<Vec<u8>> =
-            words(argv.as_bytes()).into_iter().flat_map(|word| environment.expand(word)).collect();
+            words(argv.as_bytes()).iter().flat_map(|word| environment.expand(word)).collect();
         Self::parse(arguments.iter().map(Vec::as_slice), Blanks::Kept)
     }
 
@@ -160,12 +160,12 @@ impl Environment {
 
     /// `$NAME` alone becomes the words of its value, `${NAME}` inside a word is replaced: the two
     /// forms of systemd.service(5).
-    fn expand(&self, word: Vec<u8>) -> Vec<Vec<u8>> {
+    fn expand(&self, word: &[u8]) -> Vec<Vec<u8>> {
         match word.strip_prefix(b"$") {
             Some(name) if !name.is_empty() && !name.starts_with(b"{") => {
                 self.0.get(name).map(|value| words(value)).unwrap_or_default()
             }
-            _ => vec![self.replace(&word)],
+            _ => vec![self.replace(word)],
         }
     }
 

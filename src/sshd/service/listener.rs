@@ -76,16 +76,12 @@ pub struct Traces {
 }
 
 impl Traces {
-    /// Those of this listener now, which has or will have the configuration of `dump`.
+    /// Those of this listener now.
     #[must_use]
-    pub fn of(process: &Process, dump: &Dump, pid_files: &[PathBuf]) -> Self {
-        let ports = ports(dump);
+    pub fn of(process: &Process, ports: &BTreeSet<u16>, pid_files: &[PathBuf]) -> Self {
         let mut sockets = process.listening();
         sockets.retain(|socket| ports.contains(&socket.port));
-        let mut paths: Vec<PathBuf> =
-            dump.first("pidfile").map(PathBuf::from).into_iter().collect();
-        paths.extend_from_slice(pid_files);
-        Self { pid_file: pid_file_of(process, &paths), sockets }
+        Self { pid_file: pid_file_of(process, pid_files), sockets }
     }
 
     /// Whether these, taken later, show that the configuration was loaded anew.
@@ -93,6 +89,12 @@ impl Traces {
     pub fn renewed_since(&self, before: &Self) -> bool {
         let pid_file = self.pid_file.is_some() && self.pid_file != before.pid_file;
         pid_file || self.sockets.difference(&before.sockets).next().is_some()
+    }
+
+    /// Whether a pid file names the listener.
+    #[must_use]
+    pub const fn has_pid_file(&self) -> bool {
+        self.pid_file.is_some()
     }
 
     /// Whether there is anything that a reload would renew.

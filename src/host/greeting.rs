@@ -1,0 +1,35 @@
+//! The first line that a TCP service sends.
+
+use std::io::{self, Read};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use super::Host;
+
+/// More than any greeting of interest; RFC 4253 limits sshd's line to 255 bytes.
+const LONGEST: usize = 1024;
+
+impl Host {
+    /// Connects once and reads up to the first newline, or to the end of what is sent.
+    ///
+    /// # Errors
+    /// What `connect(2)` and `read(2)` say; `TimedOut` or `WouldBlock` after `limit`.
+    pub fn greeting(address: SocketAddr, limit: Duration) -> io::Result<Vec<u8>> {
+        let deadline = Instant::now() + limit;
+        let mut stream = TcpStream::connect_timeout(&address, limit)?;
+        let mut greeting = Vec::new();
+        let mut part = [0; LONGEST];
+        while !greeting.contains(&b'\n') && greeting.len() < LONGEST {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // A timeout of zero would mean none.
+            stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+            match stream.read(&mut part) {
+                Ok(0) => break,
+                Ok(length) => greeting.extend_from_slice(part.get(..length).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(greeting)
+    }
+}

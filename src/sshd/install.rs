@@ -1,0 +1,220 @@
+//! A changed configuration goes live, or everything is as it was before.
+//!
+//! Judged by the real sshd before a byte is written and again as it stands on disk; then loaded in
+//! the way that this service survives, and looked at afterwards. Whatever fails on the way leads
+//! back to the previous files and, if need be, a started sshd.
+
+use std::collections::BTreeMap;
+
+use super::Keyword;
+use super::judge::{Connection, Dump, Verdict, judge_for};
+use super::service::Service;
+use super::tree::{Entry, Tree};
+use crate::file_edit::FileEdit;
+use crate::host::{Host, HostError};
+use crate::reconcile::{Outcome, Value};
+
+pub mod banner;
+mod load;
+mod recover;
+
+#[cfg(test)]
+mod tests;
+
+use load::{Health, Load};
+
+/// Edits that belong together, and what they are for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Install {
+    /// The edits, in the order in which they are written.
+    pub edits: Vec<FileEdit>,
+    /// The whole tree with the edits done: what sshd judges beforehand.
+    pub candidate: Tree,
+    /// The values that must come out of it for a connection that matches no block.
+    pub expect: BTreeMap<Keyword, Value>,
+}
+
+/// Writes the edits and makes new connections use them, or leaves everything as it was.
+///
+/// The caller holds the lock. On a host that is not live the edits are judged and written only.
+#[must_use]
+pub fn install(host: &Host, install: &Install, service: &Service) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    let transaction = Transaction { host, install, service, before: install.before() };
+    transaction.run(&mut outcomes);
+    outcomes
+}
+
+/// Makes new connections use what is on disk already, if sshd accepts it.
+#[must_use]
+pub fn reload(host: &Host, service: &Service, tree: &Tree) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    let mut dump = None;
+    outcomes.push(Outcome::of("have sshd judge its configuration", || {
+        dump = accepted(host, tree, service)?;
+        Ok::<_, Refusal>(())
+    }));
+    if let Some(dump) = dump {
+        let load = Load { host, service, dump: &dump };
+        if load.run(&mut outcomes) == Health::Lost {
+            recover::recover(&load, &[], &mut outcomes);
+        }
+    }
+    outcomes
+}
+
+/// Why nothing is done.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    /// sshd could not be asked.
+    #[error(transparent)]
+    Unasked(#[from] HostError),
+    /// sshd refuses, in its own words.
+    #[error("sshd refuses it: {0}")]
+    Refused(String),
+    /// sshd accepts it, with other values than meant.
+    #[error("not what was meant: {0}")]
+    Other(String),
+}
+
+struct Transaction<'a> {
+    host: &'a Host,
+    install: &'a Install,
+    service: &'a Service,
+    before: Tree,
+}
+
+impl Transaction<'_> {
+    fn run(&self, outcomes: &mut Vec<Outcome>) {
+        outcomes.push(Outcome::of("have sshd judge the changed configuration", || {
+            self.judge_candidate()
+        }));
+        if outcomes.iter().any(Outcome::failed) || !self.write(outcomes) {
+            return;
+        }
+        let mut dump = None;
+        let judged = Outcome::of("have sshd judge what is on disk now", || {
+            dump = self.judge_disk()?;
+            Ok::<_, Refusal>(())
+        });
+        let failed = judged.failed();
+        outcomes.push(judged);
+        if failed {
+            recover::undo(self.host, &self.install.edits, outcomes);
+            return;
+        }
+        let Some(dump) = dump.filter(|_| self.host.is_live()) else { return };
+        let load = Load { host: self.host, service: self.service, dump: &dump };
+        match load.run(outcomes) {
+            Health::Good | Health::Unconfirmed => {}
+            Health::Unchanged => recover::undo(self.host, &self.install.edits, outcomes),
+            Health::Lost => recover::recover(&load, &self.install.edits, outcomes),
+        }
+    }
+
+    /// Accepted, with the values that were meant and no other keyword changed.
+    fn judge_candidate(&self) -> Result<(), Refusal> {
+        let before = accepted(self.host, &self.before, self.service)?;
+        let after = accepted(self.host, &self.install.candidate, self.service)?;
+        let (Some(before), Some(after)) = (before, after) else { return Ok(()) };
+        let foreign = before.foreign_changes(&after);
+        if !foreign.is_empty() {
+            return Err(Refusal::Other(format!("it would change {}", foreign.join("; "))));
+        }
+        self.meets(&after)
+    }
+}
+
+impl Transaction<'_> {
+    fn meets(&self, dump: &Dump) -> Result<(), Refusal> {
+        let missed: Vec<String> = self
+            .install
+            .expect
+            .iter()
+            .filter(|(keyword, value)| dump.value(**keyword) != Some(**value))
+            .map(|(keyword, value)| {
+                let got = dump.value(*keyword).map_or("nothing".to_owned(), |got| got.to_string());
+                format!("{} would be {got}, not {value}", keyword.name())
+            })
+            .collect();
+        if missed.is_empty() { Ok(()) } else { Err(Refusal::Other(missed.join("; "))) }
+    }
+
+    /// Does the edits; when one fails, takes the earlier ones back. Gives whether all are done.
+    fn write(&self, outcomes: &mut Vec<Outcome>) -> bool {
+        for (done, edit) in self.install.edits.iter().enumerate() {
+            let written = Outcome::of(edit.action(), || edit.apply(self.host));
+            let failed = written.failed();
+            outcomes.push(written);
+            if failed {
+                let earlier = self.install.edits.get(..done).unwrap_or_default();
+                recover::undo(self.host, earlier, outcomes);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// What is really there may not be what was judged: somebody else may have written meanwhile.
+    fn judge_disk(&self) -> Result<Option<Dump>, Refusal> {
+        let tree = on_disk(self.host, &self.install.candidate)?;
+        let dump = accepted(self.host, &tree, self.service)?;
+        if let Some(dump) = &dump {
+            self.meets(dump)?;
+        }
+        Ok(dump)
+    }
+}
+
+impl Install {
+    /// The candidate with the edits taken back.
+    fn before(&self) -> Tree {
+        let mut tree = self.candidate.clone();
+        for edit in &self.edits {
+            let ours = |path: &std::path::Path, entry: &Entry| {
+                path == edit.path || matches!(entry, Entry::File { real, .. } if *real == edit.path)
+            };
+            match &edit.before {
+                None => tree.entries.retain(|path, entry| !ours(path, entry)),
+                Some(bytes) => {
+                    let old = Entry::File { bytes: bytes.clone(), real: edit.path.clone() };
+                    tree.entries.entry(edit.path.clone()).or_insert_with(|| old.clone());
+                    for (path, entry) in &mut tree.entries {
+                        if ours(path, entry) {
+                            *entry = old.clone();
+                        }
+                    }
+                }
+            }
+        }
+        tree
+    }
+}
+
+/// sshd's values for a tree that it accepts; `None` where there is no sshd that could run it.
+fn accepted(host: &Host, tree: &Tree, service: &Service) -> Result<Option<Dump>, Refusal> {
+    let verdicts = judge_for(host, tree, service.daemon(), &[Connection::default()])?;
+    match verdicts.into_iter().next() {
+        Some(Verdict::Accepted(dump)) => Ok(Some(dump)),
+        Some(Verdict::Refused(complaints)) => {
+            let words: Vec<String> = complaints.iter().map(ToString::to_string).collect();
+            Err(Refusal::Refused(words.join("; ")))
+        }
+        Some(Verdict::NoSshd) | None => match &service.listener {
+            Some(_) => Err(Refusal::Other("sshd runs, but its program is not found".to_owned())),
+            None => Ok(None),
+        },
+    }
+}
+
+fn on_disk(host: &Host, candidate: &Tree) -> Result<Tree, HostError> {
+    let mut tree = candidate.clone();
+    for (path, entry) in &mut tree.entries {
+        if let (Entry::File { bytes, .. }, crate::host::files::Node::File(file)) =
+            (entry, host.read(path)?)
+        {
+            *bytes = file.bytes;
+        }
+    }
+    Ok(tree)
+}

@@ -1,0 +1,243 @@
+//! Making a running sshd take up the configuration, and looking whether it survived that.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::banner::{self, Banner};
+use crate::host::process::Process;
+use crate::host::systemd::Unit;
+use crate::host::wait::wait_until;
+use crate::host::{Host, HostError};
+use crate::reconcile::Outcome;
+use crate::sshd::judge::Dump;
+use crate::sshd::service::listener::{self, Traces};
+use crate::sshd::service::{Kind, Service};
+
+/// sshd is back 50 ms after a reload; under load it waits for connections that are just being set
+/// up, and for the machine.
+const RELOAD_LIMIT: Duration = Duration::from_secs(10);
+
+/// Where nothing shows that a load is done, an sshd that still runs after this long is taken to have
+/// survived it: one that can't use its configuration or port gives up within milliseconds.
+const SETTLED: Duration = Duration::from_secs(2);
+
+/// How sshd is after a load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// It runs with the new configuration, or none had to be loaded.
+    Good,
+    /// It runs, but nothing shows that it took up the new configuration.
+    Unconfirmed,
+    /// It runs with the old configuration: the service manager refused.
+    Unchanged,
+    /// It is gone, or no longer listens.
+    Lost,
+}
+
+/// One load of the configuration on disk.
+#[derive(Debug, Clone, Copy)]
+pub struct Load<'a> {
+    /// This machine.
+    pub host: &'a Host,
+    /// How sshd runs.
+    pub service: &'a Service,
+    /// What sshd says about the configuration on disk.
+    pub dump: &'a Dump,
+}
+
+/// Why a load failed, and how sshd is now.
+#[derive(Debug)]
+pub struct Failure {
+    /// How sshd is now.
+    pub health: Health,
+    /// Why.
+    pub reason: String,
+}
+
+impl Failure {
+    fn lost(reason: impl Into<String>) -> Self {
+        Self { health: Health::Lost, reason: reason.into() }
+    }
+}
+
+impl Load<'_> {
+    /// Loads and verifies, in the way that fits the service.
+    pub fn run(&self, outcomes: &mut Vec<Outcome>) -> Health {
+        let unit = self.service.unit.as_deref().unwrap_or_default();
+        let action = match self.service.kind {
+            Kind::Plain => format!("reload {unit}"),
+            Kind::SocketActive => format!("restart {unit}"),
+            Kind::NoServiceManager => "send SIGHUP to sshd".to_owned(),
+            Kind::NotSshd => format!("make {unit} take up the configuration"),
+            Kind::SocketIdle | Kind::PerConnection | Kind::NotRunning | Kind::NotLive => {
+                return Health::Good;
+            }
+        };
+        let mut health = Health::Good;
+        outcomes.push(Outcome::of(action, || {
+            self.load().map_err(|failure| {
+                health = failure.health;
+                failure.reason
+            })
+        }));
+        health
+    }
+
+    fn load(&self) -> Result<(), Failure> {
+        let unit = self.service.unit.as_deref().unwrap_or_default();
+        match (self.service.kind, &self.service.listener) {
+            (Kind::Plain, Some(listener)) => {
+                self.reload(listener, || self.host.unit_job("reload", unit))
+            }
+            (Kind::NoServiceManager, Some(listener)) => {
+                self.reload(listener, || listener.hang_up())
+            }
+            (Kind::SocketActive, Some(listener)) => self.restart(unit, listener),
+            (_, _) => Err(Failure {
+                health: Health::Unconfirmed,
+                reason: "its main process is not sshd: left alone; new connections use the new \
+                         configuration after sshd is reloaded by hand"
+                    .to_owned(),
+            }),
+        }
+    }
+
+    fn reload(
+        &self,
+        listener: &Process,
+        send: impl FnOnce() -> Result<(), HostError>,
+    ) -> Result<(), Failure> {
+        let before = self.traces(listener);
+        if let Err(error) = send() {
+            let health = if listener.is_alive() { Health::Unchanged } else { Health::Lost };
+            return Err(Failure { health, reason: error.to_string() });
+        }
+        self.wait_for_load(listener, &before)?;
+        self.verify(listener)
+    }
+
+    fn wait_for_load(&self, listener: &Process, before: &Traces) -> Result<(), Failure> {
+        let limit = if before.any() { RELOAD_LIMIT } else { SETTLED };
+        let loaded = wait_until(limit, || {
+            if !listener.is_alive() {
+                return Some(Err(Failure::lost(format!(
+                    "sshd (process {}) died of the reload",
+                    listener.pid
+                ))));
+            }
+            self.traces(listener).renewed_since(before).then_some(Ok(()))
+        });
+        match loaded {
+            Some(result) => result,
+            None if !before.any() => Ok(()),
+            None if !self.traces(listener).any() => {
+                Err(Failure::lost(format!("sshd (process {}) no longer listens", listener.pid)))
+            }
+            None => Err(Failure {
+                health: Health::Unconfirmed,
+                reason: format!(
+                    "sshd (process {}) runs, but did not load its configuration within {} s",
+                    listener.pid,
+                    limit.as_secs()
+                ),
+            }),
+        }
+    }
+
+    fn restart(&self, unit: &str, old: &Process) -> Result<(), Failure> {
+        if !self.service.sessions_survive_restart {
+            return Err(Failure {
+                health: Health::Unconfirmed,
+                reason: format!(
+                    "left alone: without KillMode=process in {unit} it would end all sessions; \
+                     new connections use the new configuration after its next start"
+                ),
+            });
+        }
+        self.host.unit_job("restart", unit).map_err(|error| Failure::lost(error.to_string()))?;
+        let new = self.await_start(unit)?;
+        if new.pid == old.pid && new.started == old.started {
+            return Err(Failure::lost(format!("{unit} still has the process {}", old.pid)));
+        }
+        self.verify(&new)
+    }
+
+    /// The unit's new listener, once it listens.
+    pub fn await_start(&self, unit: &str) -> Result<Process, Failure> {
+        let started = wait_until(RELOAD_LIMIT, || {
+            let found = self.unit(unit).ok()?;
+            let process = found.main_pid().and_then(Process::find)?;
+            (found.is_active() && listener::is_sshd(&process)).then_some(process)
+        });
+        let Some(process) = started else {
+            return Err(Failure::lost(format!("{unit} did not start: {}", self.state(unit))));
+        };
+        // A unit that does not tell systemd when it is ready counts as active from the first
+        // instant; what sshd leaves once it listens is its pid file.
+        wait_until(SETTLED, || {
+            let ready = !process.is_alive() || self.traces(&process).has_pid_file();
+            ready.then_some(())
+        });
+        if process.is_alive() {
+            return Ok(process);
+        }
+        Err(Failure::lost(format!("{unit} started, then ended: {}", self.state(unit))))
+    }
+
+    /// That the unit agrees, and that the listener answers.
+    pub fn verify(&self, listener: &Process) -> Result<(), Failure> {
+        if let Some(unit) = &self.service.unit {
+            let found = self.unit(unit).map_err(|error| Failure {
+                health: Health::Unconfirmed,
+                reason: error.to_string(),
+            })?;
+            if !found.is_active() || found.main_pid() != Some(listener.pid) {
+                return Err(Failure::lost(format!("{unit} is {}", self.state(unit))));
+            }
+        }
+        match banner::check(self.dump) {
+            Banner::Refused(address) if self.shares_network(listener) => {
+                Err(Failure::lost(format!("nobody listens on {address}")))
+            }
+            // What could not be checked is no failure: the traces have shown that it listens.
+            Banner::Answered | Banner::Refused(_) | Banner::Unknown(_) => Ok(()),
+        }
+    }
+
+    /// Whether we see the listener's sockets in our own network namespace.
+    fn shares_network(&self, listener: &Process) -> bool {
+        let sockets = listener.listening();
+        Process::find(std::process::id()).is_some_and(|own| own.listening() == sockets)
+    }
+
+    fn traces(&self, listener: &Process) -> Traces {
+        Traces::of(listener, &listener::ports(self.dump), &self.pid_files())
+    }
+
+    /// Where the listener's pid file may be: where the configuration says, or where it was.
+    pub fn pid_files(&self) -> Vec<PathBuf> {
+        let configured = self.dump.first("pidfile").map(PathBuf::from);
+        configured.into_iter().chain(self.service.pid_files()).collect()
+    }
+
+    /// The unit's state, for a message.
+    pub fn state(&self, unit: &str) -> String {
+        self.unit(unit).map_or_else(
+            |error| error.to_string(),
+            |unit| {
+                let text = |name| unit.property(name).to_owned();
+                let (state, sub) = (text("ActiveState"), text("SubState"));
+                format!(
+                    "{state} ({sub}), result {}, exit status {}",
+                    text("Result"),
+                    text("ExecMainStatus")
+                )
+            },
+        )
+    }
+
+    fn unit(&self, name: &str) -> Result<Unit, HostError> {
+        let units = self.host.units(&[name], &["SubState", "Result", "ExecMainStatus"])?;
+        Ok(units.into_iter().next().unwrap_or_default())
+    }
+}

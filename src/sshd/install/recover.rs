@@ -1,0 +1,114 @@
+//! Back to what was before: the files, and an sshd that runs.
+
+use std::ffi::OsString;
+use std::time::{Duration, Instant};
+
+use super::load::Load;
+use crate::file_edit::FileEdit;
+use crate::host::process::Process;
+use crate::host::wait::wait_until;
+use crate::host::{Host, HostError};
+use crate::reconcile::{Outcome, micros};
+use crate::sshd::service::{Kind, listener};
+
+/// How often a start is tried: a port that the dying sshd still holds is free a moment later.
+const ATTEMPTS: u32 = 3;
+
+/// How long a supervisor that is not systemd gets to start sshd again by itself.
+const SUPERVISOR: Duration = Duration::from_secs(5);
+
+/// sshd goes into the background at once when it is started by hand.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// Takes the edits back, the last one first; one that fails does not stop the others.
+pub fn undo(host: &Host, edits: &[FileEdit], outcomes: &mut Vec<Outcome>) {
+    for edit in edits.iter().rev() {
+        let action = format!("put back {}", edit.path.display());
+        outcomes.push(Outcome::of(action, || edit.undo(host)));
+    }
+}
+
+/// After sshd was lost: previous files, then a start. The last outcome tells the whole story.
+pub fn recover(load: &Load<'_>, edits: &[FileEdit], outcomes: &mut Vec<Outcome>) {
+    let start = Instant::now();
+    let failed = outcomes.iter().rev().find(|outcome| outcome.failed());
+    let cause = failed.map_or_else(String::new, |outcome| {
+        format!("{}: {}", outcome.action, outcome.error.as_deref().unwrap_or_default())
+    });
+    let first = outcomes.len();
+    undo(load.host, edits, outcomes);
+    let files: Vec<String> = outcomes
+        .iter()
+        .skip(first)
+        .zip(edits.iter().rev())
+        .map(|(outcome, edit)| match &outcome.error {
+            None => format!("{} is as it was before", edit.path.display()),
+            Some(error) => format!("{} is NOT as it was before: {error}", edit.path.display()),
+        })
+        .collect();
+    let running = match start_again(load) {
+        Ok(process) => format!("sshd runs again (process {})", process.pid),
+        Err(reason) => format!("sshd does NOT run, nobody can log in: {reason}"),
+    };
+    let story: Vec<String> =
+        std::iter::once(cause).chain(files).chain(std::iter::once(running)).collect();
+    outcomes.push(Outcome {
+        action: "recover sshd".to_owned(),
+        error: Some(story.join("; ")),
+        micros: micros(start.elapsed()),
+    });
+}
+
+fn start_again(load: &Load<'_>) -> Result<Process, String> {
+    match (load.service.kind, &load.service.unit) {
+        (Kind::Plain | Kind::SocketActive, Some(unit)) => start_unit(load, unit),
+        _ => start_process(load).map_err(|error| error.to_string()),
+    }
+}
+
+fn start_unit(load: &Load<'_>, unit: &str) -> Result<Process, String> {
+    let mut reason = String::new();
+    for _ in 0..ATTEMPTS {
+        // A unit that failed too often in a short time is not started before this; one that did
+        // not fail makes it an error without meaning.
+        let _ = load.host.unit_job("reset-failed", unit);
+        // An sshd that runs but does not listen must go first. Sessions have processes of their
+        // own, but not every unit spares them.
+        let verb = if load.service.sessions_survive_restart { "restart" } else { "start" };
+        if let Err(error) = load.host.unit_job(verb, unit) {
+            reason = error.to_string();
+            continue;
+        }
+        match load.await_start(unit).and_then(|process| load.verify(&process).map(|()| process)) {
+            Ok(process) => return Ok(process),
+            Err(failure) => reason = failure.reason,
+        }
+    }
+    Err(reason)
+}
+
+/// Without a service manager: whoever started sshd may do so again; else we do.
+fn start_process(load: &Load<'_>) -> Result<Process, HostError> {
+    let pid_files = load.pid_files();
+    if let Some((process, _)) = wait_until(SUPERVISOR, || listener::find(&pid_files)) {
+        return Ok(process);
+    }
+    let line = &load.service.command_line;
+    let program = line.program.clone().unwrap_or_else(|| "/usr/sbin/sshd".into());
+    let mut arguments = line.options.clone();
+    if let Some(main) = &line.main {
+        arguments.extend([OsString::from("-f"), main.into()]);
+    }
+    let output = Host::run(program.as_os_str(), arguments, START_LIMIT)?;
+    let failed = |reason: String| HostError {
+        path: program.clone(),
+        action: "cannot be started again",
+        source: std::io::Error::other(reason),
+    };
+    if !output.success() {
+        return Err(failed(output.complaint()));
+    }
+    wait_until(SUPERVISOR, || listener::find(&pid_files))
+        .map(|(process, _)| process)
+        .ok_or_else(|| failed("it ended at once".to_owned()))
+}
