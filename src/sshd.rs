@@ -137,10 +137,10 @@ impl Resource for Sshd {
         Ok(Observed {
             preset: preset::values(service.options(), &dialect),
             verdict: verdict.into_iter().next().unwrap_or(judge::Verdict::NoSshd),
+            stale: service.is_stale(host, &snapshot.tree),
             tree: snapshot.tree,
             watched: snapshot.watched,
             live: host.is_live(),
-            stale: false,
             service,
             dialect,
             copies,

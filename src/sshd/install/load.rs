@@ -12,6 +12,7 @@ use crate::reconcile::Outcome;
 use crate::sshd::judge::Dump;
 use crate::sshd::service::listener::{self, Traces};
 use crate::sshd::service::{Kind, Service};
+use crate::sshd::tree::Tree;
 
 /// sshd is back 50 ms after a reload; under load it waits for connections that are just being set
 /// up, and for the machine.
@@ -41,7 +42,9 @@ pub struct Load<'a> {
     pub host: &'a Host,
     /// How sshd runs.
     pub service: &'a Service,
-    /// What sshd says about the configuration on disk.
+    /// The configuration on disk.
+    pub tree: &'a Tree,
+    /// What sshd says about it.
     pub dump: &'a Dump,
 }
 
@@ -75,15 +78,17 @@ impl Load<'_> {
         };
         let mut health = Health::Good;
         outcomes.push(Outcome::of(action, || {
-            self.load().map_err(|failure| {
+            let listener = self.load().map_err(|failure| {
                 health = failure.health;
                 failure.reason
-            })
+            })?;
+            self.service.note_load(self.host, &listener, self.tree);
+            Ok::<_, String>(())
         }));
         health
     }
 
-    fn load(&self) -> Result<(), Failure> {
+    fn load(&self) -> Result<Process, Failure> {
         let unit = self.service.unit.as_deref().unwrap_or_default();
         match (self.service.kind, &self.service.listener) {
             (Kind::Plain, Some(listener)) => {
@@ -106,14 +111,15 @@ impl Load<'_> {
         &self,
         listener: &Process,
         send: impl FnOnce() -> Result<(), HostError>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Process, Failure> {
         let before = self.traces(listener);
         if let Err(error) = send() {
             let health = if listener.is_alive() { Health::Unchanged } else { Health::Lost };
             return Err(Failure { health, reason: error.to_string() });
         }
         self.wait_for_load(listener, &before)?;
-        self.verify(listener)
+        self.verify(listener)?;
+        Ok(listener.clone())
     }
 
     fn wait_for_load(&self, listener: &Process, before: &Traces) -> Result<(), Failure> {
@@ -144,7 +150,7 @@ impl Load<'_> {
         }
     }
 
-    fn restart(&self, unit: &str, old: &Process) -> Result<(), Failure> {
+    fn restart(&self, unit: &str, old: &Process) -> Result<Process, Failure> {
         if !self.service.sessions_survive_restart {
             return Err(Failure {
                 health: Health::Unconfirmed,
@@ -159,7 +165,8 @@ impl Load<'_> {
         if new.pid == old.pid && new.started == old.started {
             return Err(Failure::lost(format!("{unit} still has the process {}", old.pid)));
         }
-        self.verify(&new)
+        self.verify(&new)?;
+        Ok(new)
     }
 
     /// The unit's new listener, once it listens.
