@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::Keyword;
 use super::judge::{Connection, Dump, Verdict, judge_for};
-use super::service::Service;
+use super::service::{self, Kind, Service};
 use super::tree::{Entry, Tree};
 use crate::file_edit::FileEdit;
 use crate::host::{Host, HostError};
@@ -55,7 +55,7 @@ pub fn reload(host: &Host, service: &Service, tree: &Tree) -> Vec<Outcome> {
         Ok::<_, Refusal>(())
     }));
     if let Some(dump) = dump {
-        let load = Load { host, service, dump: &dump };
+        let load = Load { host, service, tree, dump: &dump };
         if load.run(&mut outcomes) == Health::Lost {
             recover::recover(&load, &[], &mut outcomes);
         }
@@ -92,19 +92,28 @@ impl Transaction<'_> {
         if outcomes.iter().any(Outcome::failed) || !self.write(outcomes) {
             return;
         }
-        let mut dump = None;
+        let mut on_disk = None;
         let judged = Outcome::of("have sshd judge what is on disk now", || {
-            dump = self.judge_disk()?;
+            on_disk = self.judge_disk()?;
             Ok::<_, Refusal>(())
         });
         let failed = judged.failed();
         outcomes.push(judged);
         if failed {
-            recover::undo(self.host, &self.install.edits, outcomes);
-            return;
+            return recover::undo(self.host, &self.install.edits, outcomes);
         }
-        let Some(dump) = dump.filter(|_| self.host.is_live()) else { return };
-        let load = Load { host: self.host, service: self.service, dump: &dump };
+        if let Some((tree, dump)) = on_disk.filter(|_| self.host.is_live()) {
+            self.load(&tree, &dump, outcomes);
+        }
+    }
+
+    fn load(&self, tree: &Tree, dump: &Dump, outcomes: &mut Vec<Outcome>) {
+        // Somebody may have started sshd since it was looked at: before our edits, perhaps.
+        let started = matches!(self.service.kind, Kind::SocketIdle | Kind::NotRunning)
+            .then(|| service::observe(self.host).ok())
+            .flatten();
+        let service = started.as_ref().unwrap_or(self.service);
+        let load = Load { host: self.host, service, tree, dump };
         match load.run(outcomes) {
             Health::Good | Health::Unconfirmed => {}
             Health::Unchanged => recover::undo(self.host, &self.install.edits, outcomes),
@@ -156,13 +165,11 @@ impl Transaction<'_> {
     }
 
     /// What is really there may not be what was judged: somebody else may have written meanwhile.
-    fn judge_disk(&self) -> Result<Option<Dump>, Refusal> {
+    fn judge_disk(&self) -> Result<Option<(Tree, Dump)>, Refusal> {
         let tree = on_disk(self.host, &self.install.candidate)?;
-        let dump = accepted(self.host, &tree, self.service)?;
-        if let Some(dump) = &dump {
-            self.meets(dump)?;
-        }
-        Ok(dump)
+        let Some(dump) = accepted(self.host, &tree, self.service)? else { return Ok(None) };
+        self.meets(&dump)?;
+        Ok(Some((tree, dump)))
     }
 }
 

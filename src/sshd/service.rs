@@ -10,6 +10,7 @@ use crate::host::{Host, HostError};
 
 pub mod command_line;
 pub mod listener;
+mod loaded;
 
 #[cfg(test)]
 mod tests;
