@@ -110,12 +110,19 @@ pub struct Observed {
     pub watched: BTreeSet<PathBuf>,
 }
 
+impl Default for Sshd {
+    fn default() -> Self {
+        Self { policy: PathBuf::from("/etc/keepalive-policy.toml") }
+    }
+}
+
 impl Resource for Sshd {
     type Desired = Desired;
     type Observed = Observed;
     type Change = plan::Change;
 
     const NAME: &'static str = plan::NAME;
+    const LOCK: &'static str = "sshd_config";
 
     fn observe(&self, host: &Host) -> Result<Observed, ObserveError> {
         let service = service::observe(host)?;

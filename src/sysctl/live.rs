@@ -108,15 +108,10 @@ impl Kept {
         if self.record(host)?.contains_key(key.name()) {
             return Ok(());
         }
-        let mut originals = Originals::load(host).map_err(|error| error.to_string())?;
-        originals.live.entry(key.name().to_owned()).or_insert(found);
-        originals.save(host).map_err(|error| error.to_string())
-    }
-
-    fn forget(&mut self, host: &Host, key: Key) -> Result<(), String> {
-        let mut originals = Originals::load(host).map_err(|error| error.to_string())?;
-        originals.live.remove(key.name());
-        originals.save(host).map_err(|error| error.to_string())
+        Originals::update(host, |originals| {
+            originals.live.entry(key.name().to_owned()).or_insert(found);
+        })
+        .map_err(|error| error.to_string())
     }
 
     fn carry_out(&mut self, host: &Host, change: &Change) -> Result<(), String> {
@@ -144,8 +139,15 @@ impl Kept {
                 ));
             }
         }
-        if change.put_back { self.forget(host, key) } else { Ok(()) }
+        if change.put_back { forget(host, key) } else { Ok(()) }
     }
+}
+
+fn forget(host: &Host, key: Key) -> Result<(), String> {
+    let remove = |originals: &mut Originals| {
+        originals.live.remove(key.name());
+    };
+    Originals::update(host, remove).map_err(|error| error.to_string())
 }
 
 impl Resource for Live {
@@ -154,6 +156,7 @@ impl Resource for Live {
     type Change = Change;
 
     const NAME: &'static str = "sysctl";
+    const LOCK: &'static str = "sysctl-live";
 
     fn observe(&self, host: &Host) -> Result<Observed, ObserveError> {
         if !host.is_live() {
