@@ -48,6 +48,15 @@ pub struct Load<'a> {
     pub dump: &'a Dump,
 }
 
+/// A load that went well.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The listener that has the new configuration.
+    pub listener: Process,
+    /// What it said when it was spoken to.
+    pub banner: Banner,
+}
+
 /// Why a load failed, and how sshd is now.
 #[derive(Debug)]
 pub struct Failure {
@@ -77,18 +86,23 @@ impl Load<'_> {
             }
         };
         let mut health = Health::Good;
+        let mut banner = None;
         outcomes.push(Outcome::of(action, || {
-            let listener = self.load().map_err(|failure| {
+            let loaded = self.load().map_err(|failure| {
                 health = failure.health;
                 failure.reason
             })?;
-            self.service.note_load(self.host, &listener, self.tree);
+            self.service.note_load(self.host, &loaded.listener, self.tree);
+            banner = Some(loaded.banner);
             Ok::<_, String>(())
         }));
+        if let Some(banner) = banner {
+            outcomes.push(Outcome { action: banner.to_string(), error: None, micros: 0 });
+        }
         health
     }
 
-    fn load(&self) -> Result<Process, Failure> {
+    fn load(&self) -> Result<Loaded, Failure> {
         let unit = self.service.unit.as_deref().unwrap_or_default();
         match (self.service.kind, &self.service.listener) {
             (Kind::Plain, Some(listener)) => {
@@ -111,15 +125,14 @@ impl Load<'_> {
         &self,
         listener: &Process,
         send: impl FnOnce() -> Result<(), HostError>,
-    ) -> Result<Process, Failure> {
+    ) -> Result<Loaded, Failure> {
         let before = self.traces(listener);
         if let Err(error) = send() {
             let health = if listener.is_alive() { Health::Unchanged } else { Health::Lost };
             return Err(Failure { health, reason: error.to_string() });
         }
         self.wait_for_load(listener, &before)?;
-        self.verify(listener)?;
-        Ok(listener.clone())
+        self.verify(listener.clone())
     }
 
     fn wait_for_load(&self, listener: &Process, before: &Traces) -> Result<(), Failure> {
@@ -150,7 +163,7 @@ impl Load<'_> {
         }
     }
 
-    fn restart(&self, unit: &str, old: &Process) -> Result<Process, Failure> {
+    fn restart(&self, unit: &str, old: &Process) -> Result<Loaded, Failure> {
         if !self.service.sessions_survive_restart {
             return Err(Failure {
                 health: Health::Unconfirmed,
@@ -165,8 +178,7 @@ impl Load<'_> {
         if new.pid == old.pid && new.started == old.started {
             return Err(Failure::lost(format!("{unit} still has the process {}", old.pid)));
         }
-        self.verify(&new)?;
-        Ok(new)
+        self.verify(new)
     }
 
     /// The unit's new listener, once it listens.
@@ -192,7 +204,7 @@ impl Load<'_> {
     }
 
     /// That the unit agrees, and that the listener answers.
-    pub fn verify(&self, listener: &Process) -> Result<(), Failure> {
+    pub fn verify(&self, listener: Process) -> Result<Loaded, Failure> {
         if let Some(unit) = &self.service.unit {
             let found = self.unit(unit).map_err(|error| Failure {
                 health: Health::Unconfirmed,
@@ -203,18 +215,12 @@ impl Load<'_> {
             }
         }
         match banner::check(self.dump) {
-            Banner::Refused(address) if self.shares_network(listener) => {
-                Err(Failure::lost(format!("nobody listens on {address}")))
+            refused @ Banner::Refused(_) if shares_network(&listener) => {
+                Err(Failure::lost(refused.to_string()))
             }
             // What could not be checked is no failure: the traces have shown that it listens.
-            Banner::Answered | Banner::Refused(_) | Banner::Unknown(_) => Ok(()),
+            banner => Ok(Loaded { listener, banner }),
         }
-    }
-
-    /// Whether we see the listener's sockets in our own network namespace.
-    fn shares_network(&self, listener: &Process) -> bool {
-        let sockets = listener.listening();
-        Process::find(std::process::id()).is_some_and(|own| own.listening() == sockets)
     }
 
     fn traces(&self, listener: &Process) -> Traces {
@@ -247,4 +253,12 @@ impl Load<'_> {
         let units = self.host.units(&[name], &["SubState", "Result", "ExecMainStatus"])?;
         Ok(units.into_iter().next().unwrap_or_default())
     }
+}
+
+/// Whether the listener is in our own network namespace: then we see the same sockets. Which one
+/// it is in can't be asked without a capability.
+fn shares_network(listener: &Process) -> bool {
+    let theirs = listener.listening();
+    let own = Process::find(std::process::id());
+    own.is_some_and(|own| !own.listening().is_disjoint(&theirs))
 }

@@ -5,8 +5,7 @@
 //! file that changed since then makes the listener stale; but only a change of the keepalive
 //! settings is reason for a reload: another edit may be half done, and is for its author to load.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -154,27 +153,23 @@ fn changed_since(host: &Host, tree: &Tree, loaded: Timestamp) -> bool {
     changes(host, tree)
         // A time to come was written before the clock was set back: no load would ever be later.
         .filter(|(seconds, _)| *seconds <= now)
-        .any(|change| change > loaded)
+        // Equal means later: file times are those of the last tick, up to 10 ms ago, and sshd takes
+        // longer from reading its files to writing the pid file.
+        .any(|change| change >= loaded)
 }
 
-/// When each file came to be as it is, and when an entry was last added to or taken from the
-/// directories they are in.
+/// When each file came to be as it is, and when a name was last added to or taken from the
+/// directories that sshd looks through.
 fn changes<'a>(host: &'a Host, tree: &'a Tree) -> impl Iterator<Item = Timestamp> + 'a {
-    let stat = |path: &Path| rustix::fs::stat(host.locate(&host.resolve(path).ok()?.path)).ok();
-    // A file that is moved into place keeps its time of modification, not this one.
-    let files = tree.entries.keys().filter_map(move |path| {
-        let stat = stat(path)?;
-        Some((stat.st_ctime, stat.st_ctime_nsec))
-    });
-    // Not the main file's: sshd looks up no names there, and much else happens in /etc/ssh.
-    let mut directories: BTreeSet<&Path> =
-        tree.entries.keys().filter_map(|path| path.parent()).collect();
-    if let Some(parent) = tree.main.parent() {
-        directories.remove(parent);
-    }
-    let directories = directories.into_iter().filter_map(move |path| {
-        let stat = stat(path)?;
-        Some((stat.st_mtime, stat.st_mtime_nsec))
-    });
-    files.chain(directories)
+    tree.entries.iter().filter_map(|(path, entry)| {
+        let resolved = host.resolve(path).ok()?;
+        let stat = rustix::fs::stat(host.locate(&resolved.path)).ok()?;
+        Some(match entry {
+            Entry::Directory => (stat.st_mtime, stat.st_mtime_nsec),
+            // A file that is moved into place keeps its time of modification, not this one.
+            Entry::File { .. } | Entry::Dangling | Entry::Opaque => {
+                (stat.st_ctime, stat.st_ctime_nsec)
+            }
+        })
+    })
 }
