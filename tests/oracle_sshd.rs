@@ -15,13 +15,13 @@ use std::time::Duration;
 
 use keepalive_policy::host::Host;
 use keepalive_policy::reconcile::{Plan, Resource, Severity, Value};
-use keepalive_policy::sshd::plan::{Change, place};
-use keepalive_policy::sshd::{Desired, Keyword, MatchBlocks, Sshd as Resourceful};
 use keepalive_policy::sshd::dialect::Dialect;
 use keepalive_policy::sshd::evaluate::{Evaluation, evaluate};
 use keepalive_policy::sshd::judge::{self, Daemon, Dump, Verdict};
 use keepalive_policy::sshd::match_criteria::Connection;
+use keepalive_policy::sshd::plan::{Change, place};
 use keepalive_policy::sshd::tree::{Tree, snapshot};
+use keepalive_policy::sshd::{Desired, Keyword, MatchBlocks, Sshd as Resourceful};
 use random::Random;
 use trees::Oddity;
 
@@ -97,7 +97,8 @@ fn connection(
 }
 
 fn connections() -> Vec<(String, Connection)> {
-    let nobody = Connection { groups: Some(Vec::new()), local_port: Some(1), ..Connection::default() };
+    let nobody =
+        Connection { groups: Some(Vec::new()), local_port: Some(1), ..Connection::default() };
     vec![
         ("lport=1".to_owned(), nobody),
         connection("root", &["root"], "web1", "192.0.2.7", ("127.0.0.1", 22)),
@@ -195,8 +196,7 @@ fn desired(random: &mut Random) -> Desired {
         let counts = [3, 30].map(Value::Number);
         values.insert(Keyword::ClientAliveCountMax, counts[random.below(2)]);
     }
-    let match_blocks =
-        if random.chance(70) { MatchBlocks::Override } else { MatchBlocks::Report };
+    let match_blocks = if random.chance(70) { MatchBlocks::Override } else { MatchBlocks::Report };
     Desired { values, match_blocks }
 }
 
@@ -234,7 +234,10 @@ fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
         let path = entry.unwrap().path();
         let name = path.display().to_string();
         if path.is_symlink() {
-            found.insert(name, std::fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes());
+            found.insert(
+                name,
+                std::fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes(),
+            );
         } else if path.is_dir() {
             found.extend(files(&path));
         } else {

@@ -142,8 +142,22 @@ impl Generator<'_> {
 
     fn keepalive(&mut self) -> Vec<u8> {
         let times: [&str; 16] = [
-            "0", "5", "7", "60", "120", "1m", "2M", "1h", "1h30m", "90s", "1m30", "5s5", "007",
-            "1d", "1w", "2147483647",
+            "0",
+            "5",
+            "7",
+            "60",
+            "120",
+            "1m",
+            "2M",
+            "1h",
+            "1h30m",
+            "90s",
+            "1m30",
+            "5s5",
+            "007",
+            "1d",
+            "1w",
+            "2147483647",
         ];
         let odd_times = ["+5", " 5", "1h+30m", " 1h 30m", "-0", "\t7"];
         let counts = ["0", "1", "3", "30", "007", "2147483647"];
@@ -182,8 +196,9 @@ impl Generator<'_> {
             let indent = if self.random.chance(20) { "    " } else { "" };
             return format!("{indent}{keyword} {arguments}").into_bytes();
         }
-        let before =
-            self.random.pick(&["", "", " ", "\t", "\r", " \t\r ", "=", "= ", "\"\" ", "\"\"", " ="]);
+        let before = self
+            .random
+            .pick(&["", "", " ", "\t", "\r", " \t\r ", "=", "= ", "\"\" ", "\"\"", " ="]);
         let keyword = match self.random.below(4) {
             0 => keyword.to_ascii_lowercase(),
             1 => keyword.to_ascii_uppercase(),
@@ -417,7 +432,9 @@ pub fn show(nodes: &[(String, Node)]) -> String {
     let mut text = String::new();
     for (path, node) in nodes {
         text.push_str(&match node {
-            Node::File(bytes) => format!("--- {path}\n{}\n", bytes.escape_ascii()).replace("\\n", "\\n\n"),
+            Node::File(bytes) => {
+                format!("--- {path}\n{}\n", bytes.escape_ascii()).replace("\\n", "\\n\n")
+            }
             Node::Directory => format!("--- {path}/\n"),
             Node::Link(target) => format!("--- {path} -> {target}\n"),
         });
