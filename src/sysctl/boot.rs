@@ -118,7 +118,10 @@ impl Resource for Boot {
     fn observe(&self, host: &Host) -> Result<Observed, ObserveError> {
         let mut tree = Tree::read(host);
         let (edited, damaged) = match Originals::load(host) {
-            Ok(originals) => (originals.lines, None),
+            Ok(originals) => {
+                tree.made_by_us = originals.sysctl_drop_in;
+                (originals.lines, None)
+            }
             Err(error) => (Vec::new(), Some(damaged(&error))),
         };
         for line in &edited {
