@@ -261,14 +261,14 @@ impl Daemon {
         self.watch = match Watch::new(self.host.clone(), Arc::clone(&self.lost)) {
             Ok(watch) => Some(watch),
             Err(error) => {
-                state::tell_unwatched(&[error.to_string()], self.policy.resync_interval);
+                self.state.tell_unwatched(&[error.to_string()], self.policy.resync_interval);
                 None
             }
         };
         let Some(watch) = &mut self.watch else { return };
         let own = BTreeSet::from([self.policy.path.clone()]);
         let armed = watch.set_located(POLICY, &self.policy_due, &own);
-        state::tell_unwatched(&armed.troubles, self.policy.resync_interval);
+        self.state.tell_unwatched(&armed.troubles, self.policy.resync_interval);
         self.policy_due.mark();
         let names: Vec<&'static str> = self.parties.keys().copied().collect();
         for name in names {
@@ -279,7 +279,7 @@ impl Daemon {
     fn watch_party(&mut self, name: &'static str) {
         let (Some(watch), Some(party)) = (&mut self.watch, self.parties.get(name)) else { return };
         let armed = watch.set(name, &party.due, &party.watched);
-        state::tell_unwatched(&armed.troubles, self.policy.resync_interval);
+        self.state.tell_unwatched(&armed.troubles, self.policy.resync_interval);
         if armed.more {
             party.due.mark();
         }

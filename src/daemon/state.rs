@@ -1,7 +1,8 @@
 //! What the daemon knows of its resources, and what it says of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 
 use tracing::{error, info, warn};
 
@@ -26,6 +27,7 @@ pub struct State {
     generations: BTreeMap<&'static str, u64>,
     contested: BTreeMap<&'static str, bool>,
     told: Told,
+    unwatched: BTreeSet<String>,
     corrections: u64,
     last_drift: Option<LastDrift>,
     since: u64,
@@ -40,6 +42,7 @@ impl Default for State {
             generations: BTreeMap::new(),
             contested: BTreeMap::new(),
             told: Told::default(),
+            unwatched: BTreeSet::new(),
             corrections: 0,
             last_drift: None,
             since: status::now(),
@@ -127,6 +130,19 @@ impl State {
         }
     }
 
+    /// Says what can't be watched, once.
+    pub fn tell_unwatched(&mut self, troubles: &[String], every: Duration) {
+        for trouble in troubles {
+            if self.unwatched.insert(trouble.clone()) {
+                warn!(
+                    keepalive_event = "notice",
+                    "cannot watch {trouble}; changes there are found by rereading every {} s",
+                    every.as_secs()
+                );
+            }
+        }
+    }
+
     fn tell_contest(&mut self, seen: &Seen) {
         let before = self.contested.insert(seen.name, seen.contested).unwrap_or(false);
         let resource = seen.report.resource;
@@ -167,15 +183,4 @@ pub fn tell_rejection(path: &Path, rejection: &impl std::fmt::Display) {
         "{}: keeping the previous policy\n{rejection}",
         path.display()
     );
-}
-
-/// Says what could not be watched.
-pub fn tell_unwatched(troubles: &[String], every: std::time::Duration) {
-    if !troubles.is_empty() {
-        warn!(
-            "cannot watch {}; changes there are found by rereading every {} s",
-            troubles.join(", "),
-            every.as_secs()
-        );
-    }
 }

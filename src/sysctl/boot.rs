@@ -130,6 +130,7 @@ impl Resource for Boot {
         let credentials = at_boot::gives_credentials(host);
         if !credentials {
             tree.credentials.clear();
+            tree.hidden_credentials = false;
         }
         let mut other_files = BTreeSet::new();
         let other_sources = other_sources::find(host, credentials, &mut other_files);
@@ -149,6 +150,11 @@ impl Resource for Boot {
             );
             Problem::new(Self::NAME, Severity::Blocked, message).at(path.clone(), None)
         }));
+        if observed.tree.hidden_credentials && !desired.values.is_empty() {
+            let message = "can't be looked at by this user; what is set there beats every file";
+            let problem = Problem::new(Self::NAME, Severity::Notice, message);
+            plan.problems.extend(CREDENTIALS.first().map(|path| problem.at(*path, None)));
+        }
         plan.problems.extend(dead_lines(desired, &judged));
         if plan.problems.iter().all(|problem| problem.severity != Severity::Blocked) {
             let target = target::find(&self.policy, desired, observed);
@@ -178,9 +184,9 @@ impl Resource for Boot {
         let mut watched: BTreeSet<PathBuf> = observed.tree.linked.iter().cloned().collect();
         watched.extend(DIRECTORIES.map(PathBuf::from));
         watched.insert(PathBuf::from(SYSCTL_CONF));
-        watched.extend(
-            CREDENTIALS.iter().filter_map(|path| Path::new(path).parent()).map(Path::to_owned),
-        );
+        // Not the first: what the manager was given doesn't change while it runs.
+        let stores = CREDENTIALS.iter().skip(1);
+        watched.extend(stores.filter_map(|path| Path::new(path).parent()).map(Path::to_owned));
         watched.extend(observed.other_files.iter().cloned());
         watched
     }

@@ -123,30 +123,29 @@ impl Change {
 
 /// Makes the directory of our drop-in and records both, before there is a file.
 fn prepare_drop_in(host: &Host, file: &Path) -> Result<(), HostError> {
-    let before = Originals::load(host)?;
-    let mut originals = before.clone();
-    originals.sysctl_drop_in = Some(file.to_owned());
     let directory = file.parent().filter(|directory| !host.exists(directory));
-    if let Some(directory) = directory {
-        originals.sysctl_directory = Some(directory.to_owned());
-    }
-    if originals != before {
-        originals.save(host)?;
-    }
+    Originals::update(host, |originals| {
+        originals.sysctl_drop_in = Some(file.to_owned());
+        if let Some(directory) = directory {
+            originals.sysctl_directory = Some(directory.to_owned());
+        }
+    })?;
     directory.map_or(Ok(()), |directory| host.make_directory(directory, 0o755))
 }
 
 /// Forgets it, unless another name has taken its place; a directory that was made for it goes too.
 fn forget_drop_in(host: &Host, file: &Path) -> Result<(), HostError> {
-    let mut originals = Originals::load(host)?;
+    let originals = Originals::load(host)?;
     if originals.sysctl_drop_in.as_deref() != Some(file) {
         return Ok(());
     }
-    originals.sysctl_drop_in = None;
-    if let Some(directory) = originals.sysctl_directory.take() {
-        host.remove_empty_directory(&directory)?;
+    if let Some(directory) = &originals.sysctl_directory {
+        host.remove_empty_directory(directory)?;
     }
-    originals.save(host)
+    Originals::update(host, |originals| {
+        originals.sysctl_drop_in = None;
+        originals.sysctl_directory = None;
+    })
 }
 
 /// Replaces what is recorded about `file`; what others recorded meanwhile stays.
