@@ -8,7 +8,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub mod command;
-pub mod credential;
 pub mod directories;
 pub mod files;
 pub mod greeting;

@@ -130,7 +130,7 @@ impl Resource for Boot {
         let credentials = at_boot::gives_credentials(host);
         if !credentials {
             tree.credentials.clear();
-            tree.hidden_credentials = false;
+            tree.hidden_credentials.clear();
         }
         let mut other_files = BTreeSet::new();
         let other_sources = other_sources::find(host, credentials, &mut other_files);
@@ -150,11 +150,11 @@ impl Resource for Boot {
             );
             Problem::new(Self::NAME, Severity::Blocked, message).at(path.clone(), None)
         }));
-        if observed.tree.hidden_credentials && !desired.values.is_empty() {
-            let message = "can't be looked at by this user; what is set there beats every file";
-            let problem = Problem::new(Self::NAME, Severity::Notice, message);
-            plan.problems.extend(CREDENTIALS.first().map(|path| problem.at(*path, None)));
-        }
+        let hidden = observed.tree.hidden_credentials.iter();
+        plan.problems.extend(hidden.filter(|_| !desired.values.is_empty()).map(|path| {
+            let message = "this user can't look at it; what is set there beats every file";
+            Problem::new(Self::NAME, Severity::Notice, message).at(path.clone(), None)
+        }));
         plan.problems.extend(dead_lines(desired, &judged));
         if plan.problems.iter().all(|problem| problem.severity != Severity::Blocked) {
             let target = target::find(&self.policy, desired, observed);

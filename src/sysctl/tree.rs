@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -59,8 +58,8 @@ pub struct Tree {
     pub credentials: Vec<(PathBuf, PathBuf)>,
     /// Contents by real path, as the host names it.
     pub contents: BTreeMap<PathBuf, Arc<[u8]>>,
-    /// Whether what the manager was given can't be looked at.
-    pub hidden_credentials: bool,
+    /// The credential files that the caller may not look at.
+    pub hidden_credentials: Vec<PathBuf>,
     /// Paths that are there and could not be read, with the reason.
     pub unreadable: Vec<(PathBuf, String)>,
     /// The drop-in that is recorded as made by us, by its real path.
@@ -107,27 +106,15 @@ impl Tree {
         tree
     }
 
-    /// The manager's own credentials can be looked at only by a root with all capabilities. The
-    /// daemon's unit is passed a copy, as systemd-sysctl's is, where no credstore has one.
+    /// What the manager itself was given is for root only, and a unit that is passed no credential of
+    /// its own is locked out of it, too.
     fn read_credentials(&mut self, host: &Host) {
-        let [manager, stores @ ..] = CREDENTIALS.map(Path::new);
-        for path in stores {
-            if let Some(Entry::File(real)) = self.read_file(host, path) {
+        for path in CREDENTIALS.map(Path::new) {
+            if host.is_forbidden(path) {
+                self.hidden_credentials.push(path.to_owned());
+            } else if let Some(Entry::File(real)) = self.read_file(host, path) {
                 self.credentials.push((path.to_owned(), real));
             }
-        }
-        let given = match host.read(manager) {
-            Ok(Node::File(file)) => Some(file.bytes),
-            Err(error) if error.source.kind() == ErrorKind::PermissionDenied => {
-                let passed = host.passed_credential("sysctl.extra");
-                self.hidden_credentials = passed.is_none();
-                passed.flatten().filter(|_| self.credentials.is_empty())
-            }
-            _ => None,
-        };
-        if let Some(bytes) = given {
-            self.contents.insert(manager.to_owned(), bytes.into());
-            self.credentials.insert(0, (manager.to_owned(), manager.to_owned()));
         }
     }
 
