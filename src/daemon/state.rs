@@ -28,6 +28,7 @@ pub struct State {
     contested: BTreeMap<&'static str, bool>,
     told: Told,
     unwatched: BTreeSet<String>,
+    rejection: Option<String>,
     corrections: u64,
     last_drift: Option<LastDrift>,
     since: u64,
@@ -43,6 +44,7 @@ impl Default for State {
             contested: BTreeMap::new(),
             told: Told::default(),
             unwatched: BTreeSet::new(),
+            rejection: None,
             corrections: 0,
             last_drift: None,
             since: status::now(),
@@ -130,6 +132,33 @@ impl State {
         }
     }
 
+    /// Says why a policy was not taken; once, when SIGHUP and the change of the file both come.
+    pub fn tell_rejection(&mut self, path: &Path, rejection: &impl std::fmt::Display) {
+        let rejection = rejection.to_string();
+        if self.rejection.as_ref() != Some(&rejection) {
+            error!(
+                keepalive_event = "policy",
+                "{}: keeping the previous policy\n{rejection}",
+                path.display()
+            );
+            self.rejection = Some(rejection);
+        }
+    }
+
+    /// Says that a policy is in force now.
+    pub fn tell_policy(&mut self, policy: &Policy) {
+        self.rejection = None;
+        info!(
+            keepalive_event = "policy",
+            "{}: in force, mode {}",
+            policy.path.display(),
+            policy.mode.as_str()
+        );
+        for notice in &policy.notices {
+            info!(keepalive_event = "policy", "{notice}");
+        }
+    }
+
     /// Says what can't be watched, once.
     pub fn tell_unwatched(&mut self, troubles: &[String], every: Duration) {
         for trouble in troubles {
@@ -161,26 +190,4 @@ impl State {
             );
         }
     }
-}
-
-/// Says that a policy is in force now.
-pub fn tell_policy(policy: &Policy) {
-    info!(
-        keepalive_event = "policy",
-        "{}: in force, mode {}",
-        policy.path.display(),
-        policy.mode.as_str()
-    );
-    for notice in &policy.notices {
-        info!(keepalive_event = "policy", "{notice}");
-    }
-}
-
-/// Says why a policy was not taken.
-pub fn tell_rejection(path: &Path, rejection: &impl std::fmt::Display) {
-    error!(
-        keepalive_event = "policy",
-        "{}: keeping the previous policy\n{rejection}",
-        path.display()
-    );
 }
