@@ -72,8 +72,7 @@ impl Host {
         if !output.success() {
             return Err(complaint(&output));
         }
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        Ok(text.split("\n\n").map(parse_unit).filter(|unit| !unit.name.is_empty()).collect())
+        Ok(parse_units(&String::from_utf8_lossy(&output.stdout)))
     }
 
     /// `systemctl VERB UNIT`, for `reload`, `restart`, `start`, `reset-failed`.
@@ -96,6 +95,11 @@ fn complaint(output: &Output) -> HostError {
         action: "failed",
         source: std::io::Error::other(output.complaint()),
     }
+}
+
+/// What `systemctl show` prints: one unit after another, an empty line between them.
+pub(crate) fn parse_units(text: &str) -> Vec<Unit> {
+    text.split("\n\n").map(parse_unit).filter(|unit| !unit.name.is_empty()).collect()
 }
 
 fn parse_unit(text: &str) -> Unit {

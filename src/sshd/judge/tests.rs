@@ -209,6 +209,18 @@ fn text_of_other_versions_is_placed_too() {
 }
 
 #[test]
+fn missing_host_keys_are_named() {
+    let text = "Unable to load host key: /etc/ssh/ssh_host_rsa_key\r\n\
+                sshd: no hostkeys available -- exiting.\r\n";
+    let complaints = words::complaints(text, &tree(&[(MAIN, "")]));
+    let expected = [
+        "Unable to load host key: /etc/ssh/ssh_host_rsa_key",
+        "sshd: no hostkeys available -- exiting.",
+    ];
+    assert_eq!(complaints.iter().map(Complaint::to_string).collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn a_missing_attribute_is_supplied_once() {
     // sshd 8.0; from 8.1 on only for lport.
     let text =
