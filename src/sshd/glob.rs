@@ -4,9 +4,9 @@
 //! written. Results are sorted by their bytes, whatever the locale.
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use super::tree::{Entry, Tree};
+use super::tree::{Entry, Tree, lexical};
 
 mod pattern;
 
@@ -120,25 +120,30 @@ impl Listing for &Tree {
     type Error = std::convert::Infallible;
 
     fn names(&mut self, directory: &Path) -> Result<Vec<Vec<u8>>, Self::Error> {
-        let depth = directory.components().count();
-        let below = self
-            .entries
-            .range(directory.to_owned()..)
-            .map(|(path, _)| path)
-            .take_while(|path| path.starts_with(directory));
-        let mut names: Vec<Vec<u8>> = below
-            .filter_map(|path| path.components().nth(depth))
-            .map(|name| name.as_os_str().as_bytes().to_vec())
-            .collect();
+        let mut names = below(self, directory);
+        names.extend(below(self, &lexical(directory)));
+        names.sort();
         names.dedup();
         Ok(names)
     }
 
     fn stands(&mut self, path: &Path) -> Result<bool, Self::Error> {
-        Ok(self.entries.contains_key(path))
+        Ok(self.get(path).is_some())
     }
 
     fn is_directory(&mut self, path: &Path) -> Result<bool, Self::Error> {
-        Ok(self.entries.get(path) == Some(&Entry::Directory))
+        Ok(self.get(path) == Some(&Entry::Directory))
     }
+}
+
+fn below(tree: &Tree, directory: &Path) -> Vec<Vec<u8>> {
+    let depth = directory.components().count();
+    tree.entries
+        .range(directory.to_owned()..)
+        .map(|(path, _)| path)
+        .take_while(|path| path.starts_with(directory))
+        .filter_map(|path| path.components().nth(depth))
+        .filter(|name| matches!(name, Component::Normal(_)))
+        .map(|name| name.as_os_str().as_bytes().to_vec())
+        .collect()
 }

@@ -1,7 +1,7 @@
 //! A snapshot of everything that sshd would read, so that evaluating and editing need no host.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 pub mod snapshot;
 
@@ -35,7 +35,28 @@ pub enum Entry {
     Opaque,
 }
 
+/// The path without `..`, as it is where no link is in the way.
+#[must_use]
+pub fn lexical(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
 impl Tree {
+    /// What stands at `path`, which a pattern with `..` in it may name in a roundabout way.
+    #[must_use]
+    pub fn get(&self, path: &Path) -> Option<&Entry> {
+        self.entries.get(path).or_else(|| self.entries.get(&lexical(path)))
+    }
+
     /// The content of a regular file.
     #[must_use]
     pub fn content(&self, path: &Path) -> Option<&[u8]> {

@@ -93,7 +93,7 @@ impl<'a> Walk<'a> {
         if let Some(directives) = self.files.get(path) {
             return Ok(directives.clone());
         }
-        let directives: Rc<[Directive]> = match self.tree.entries.get(path) {
+        let directives: Rc<[Directive]> = match self.tree.get(path) {
             Some(Entry::File { bytes, .. }) => syntax::directives(bytes, self.dialect).into(),
             // sshd opens it and reads nothing.
             Some(Entry::Directory) => Rc::new([]),
