@@ -53,6 +53,8 @@ pub struct Service {
     pub pid_file: Option<PidFile>,
     /// Its command line; of a service that does not run, the one that it would be started with.
     pub command_line: CommandLine,
+    /// Whether the unit knows a reload.
+    pub can_reload: bool,
     /// Whether ending the unit's main process leaves the sessions alone (`KillMode=process`).
     pub sessions_survive_restart: bool,
 }
@@ -60,8 +62,9 @@ pub struct Service {
 /// The names under which distributions have the service and its socket.
 const UNITS: [&str; 4] = ["ssh.service", "sshd.service", "ssh.socket", "sshd.socket"];
 
-const PROPERTIES: [&str; 8] = [
+const PROPERTIES: [&str; 9] = [
     "Accept",
+    "CanReload",
     "Triggers",
     "ExecStart",
     "Environment",
@@ -105,6 +108,7 @@ impl Service {
             listener: None,
             pid_file: None,
             command_line: CommandLine::default(),
+            can_reload: false,
             sessions_survive_restart: false,
         }
     }
@@ -145,6 +149,7 @@ impl Service {
 
     fn unit_name(mut self, unit: &Unit) -> Self {
         self.unit = Some(unit.name.clone());
+        self.can_reload = unit.property("CanReload") == "yes";
         self.sessions_survive_restart = matches!(unit.property("KillMode"), "process" | "none");
         self
     }
