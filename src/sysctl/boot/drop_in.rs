@@ -43,6 +43,11 @@ pub fn text(policy: &Path, desired: &Desired) -> Vec<u8> {
     text.into_bytes()
 }
 
+/// The text with one more line, for a loader whose patterns find the setting by another path.
+pub fn with_spelling(text: &[u8], spelling: &[u8], value: u32) -> Vec<u8> {
+    [text, spelling, format!(" = {value}\n").as_bytes()].concat()
+}
+
 /// The names of our files in /etc/sysctl.d: with our suffix, and with our mark in them or recorded
 /// as made by us, whatever has been done to them since. A link is not ours, wherever it leads.
 pub fn present(tree: &Tree) -> Vec<Vec<u8>> {
@@ -56,6 +61,12 @@ pub fn present(tree: &Tree) -> Vec<Vec<u8>> {
         Entry::Nothing => false,
     };
     directory.names.iter().filter(|entry| ours(*entry)).map(|(name, _)| name.clone()).collect()
+}
+
+/// The real path of the drop-in that the tree was given last, or that it was found with.
+pub fn made(tree: &Tree) -> Option<PathBuf> {
+    let name = present(tree).into_iter().next()?;
+    Some(directory(tree)?.join(OsStr::from_bytes(&name)))
 }
 
 /// Whether somebody put something at our name that reads as nothing, the usual way of saying that
