@@ -58,7 +58,7 @@ pub fn present(tree: &Tree) -> Vec<Vec<u8>> {
                 && *real == directory.real.join(OsStr::from_bytes(name))
                 && (tree.content(real).starts_with(MARK) || tree.made_by_us.as_ref() == Some(real))
         }
-        Entry::Nothing => false,
+        Entry::Nothing | Entry::Dangling => false,
     };
     directory.names.iter().filter(|entry| ours(*entry)).map(|(name, _)| name.clone()).collect()
 }
@@ -72,8 +72,8 @@ pub fn made(tree: &Tree) -> Option<PathBuf> {
 /// Whether somebody put something at our name that reads as nothing, the usual way of saying that
 /// a drop-in is not wanted.
 pub fn is_masked(tree: &Tree) -> bool {
-    tree.directory(OURS)
-        .is_some_and(|directory| directory.names.get(NAME.as_bytes()) == Some(&Entry::Nothing))
+    let entry = tree.directory(OURS).and_then(|directory| directory.names.get(NAME.as_bytes()));
+    matches!(entry, Some(Entry::Nothing | Entry::Dangling))
 }
 
 /// Whether our name is taken by a file that is not ours.
