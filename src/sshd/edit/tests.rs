@@ -75,7 +75,7 @@ fn only_what_is_ours_is_taken_out() {
             "Port 22\nTCPKeepAlive no\n",
         ),
         (format!("{begin}\nTCPKeepAlive yes\n{begin}\nTCPKeepAlive no\n{end}\nb 2\n"), "b 2\n"),
-        (format!("{begin}"), ""),
+        (begin.to_owned(), ""),
         (format!("a 1\n{end}\nb 2\n"), "a 1\n# END keepalive-policy\nb 2\n"),
         (
             "# BEGIN keepalive-policy-other\n# BEGIN x\n".to_owned(),

@@ -39,6 +39,7 @@ pub(super) fn observed(files: &[(&str, &str)]) -> Observed {
             pid_file: None,
             command_line: CommandLine::default(),
             sessions_survive_restart: true,
+            can_reload: true,
         },
         dialect: Dialect::default(),
         preset: BTreeMap::new(),
