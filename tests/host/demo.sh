@@ -28,12 +28,15 @@ line() {
 }
 
 number=0
-# drift TITLE WITNESS SETTING COMMAND: runs COMMAND on the host, and waits until SETTING is as declared
-# again. What counts is the effective value: of the kernel, at boot, or of sshd for a user.
-drift() {
-    local title=$1 witness=$2 setting=$3 command=$4 began
+title() {
     number=$((number + 1))
-    heading "$number. $title"
+    heading "$number. $1"
+}
+
+# drift WITNESS SETTING COMMAND: runs COMMAND on the host, and waits until SETTING is as declared again.
+# What counts is the effective value: of the kernel, at boot, or of sshd for a user.
+drift() {
+    local witness=$1 setting=$2 command=$3 began
     line '#' "$command" "$dim"
     mark_journal
     began=$(box bash -c 'echo $EPOCHREALTIME; '"$command")
@@ -41,6 +44,14 @@ drift() {
     await 10 "the journal to tell of it" told KEEPALIVE_EVENT=corrected KEEPALIVE_SETTING="$setting"
     show_journal "$began"
     line 'in force' "$(says "$witness") $setting $(effective "$witness" "$setting")" "$good"
+}
+
+# loses SETTING COMMAND: the same for a file that sshd reads after ours: there is nothing to undo.
+loses() {
+    line '#' "$2" "$dim"
+    box bash -c "$2"
+    as_declared root "$1"
+    line 'in force' "$(says root) $1 $(effective root "$1"): ours is read first, and the first value wins" "$good"
 }
 
 effective() {
@@ -83,23 +94,25 @@ install_in_box >/dev/null 2>&1
 box systemctl enable --now --quiet "$unit"
 line 'status' "$(property "$unit" StatusText)" ''
 
-drift "A live value is overwritten" kernel net.ipv4.tcp_keepalive_time \
-    'sysctl -qw net.ipv4.tcp_keepalive_time=7200'
+title "A live value is overwritten"
+drift kernel net.ipv4.tcp_keepalive_time 'sysctl -qw net.ipv4.tcp_keepalive_time=7200'
 
-drift "A database brings a file that is read after ours at boot" boot net.ipv4.tcp_keepalive_time \
+title "A database brings a file that is read after ours at boot"
+drift boot net.ipv4.tcp_keepalive_time \
     'echo "net.ipv4.tcp_keepalive_time = 1800" >/etc/sysctl.d/zzz-database.conf'
 
+title "cloud-init brings a drop-in, and somebody makes it sort before ours"
+loses ClientAliveInterval 'echo "ClientAliveInterval 420" >/etc/ssh/sshd_config.d/50-cloud-init.conf'
 rest
-drift "cloud-init brings a file that sshd reads before ours" root ClientAliveInterval \
-    'echo "ClientAliveInterval 420" >/etc/ssh/sshd_config.d/00-cloud-init.conf'
+drift root ClientAliveInterval 'mv /etc/ssh/sshd_config.d/{50,00}-cloud-init.conf'
 
+title "A line appended to sshd_config lands inside its last Match block"
 rest
-drift "A line appended to sshd_config lands inside its last Match block" bob ClientAliveInterval \
-    'echo "    ClientAliveInterval 900" >>/etc/ssh/sshd_config'
+drift bob ClientAliveInterval 'echo "    ClientAliveInterval 900" >>/etc/ssh/sshd_config'
 
+title "Our own drop-in is deleted"
 rest
-drift "Our own drop-in is deleted" root ClientAliveInterval \
-    'rm /etc/ssh/sshd_config.d/*keepalive-policy*'
+drift root ClientAliveInterval 'rm /etc/ssh/sshd_config.d/*keepalive-policy*'
 
 heading "keepalive-policy check"
 box env NO_COLOR="${NO_COLOR:-}" keepalive-policy check
