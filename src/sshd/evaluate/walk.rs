@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::{Assignment, Effective, Evaluation, Refusal, managed};
 use crate::reconcile::Source;
-use crate::sshd::dialect::Dialect;
+use crate::sshd::dialect::{Dialect, Include};
 use crate::sshd::match_criteria::{self, Criteria, Criterion};
 use crate::sshd::syntax::{self, Directive, prefix};
 use crate::sshd::tree::{Entry, Tree};
@@ -165,7 +165,7 @@ impl<'a> Walk<'a> {
             return Err(self.fatal(path, Some(line.line), "Include names no file"));
         }
         let forgotten =
-            state.block == Block::Outside && self.dialect.forgets_blocks_of_early_includes();
+            state.block == Block::Outside && self.dialect.include() == Include::ForgetsBlocks;
         let inner = State {
             active: state.active,
             block: if forgotten { Block::Never } else { state.block.clone() },
