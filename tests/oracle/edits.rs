@@ -177,7 +177,7 @@ impl Correction<'_> {
 #[test]
 fn every_edit_is_right_and_can_be_taken_back() {
     let (mut corrected, mut total) = (0, 0);
-    for seed in first_seed()..first_seed() + count(40) {
+    for seed in first_seed()..first_seed() + count(15) {
         let mut random = Random::seeded(seed ^ 0xed17);
         let root = tempfile::tempdir().unwrap();
         let damaged = if random.chance(20) { 20 } else { 0 };
