@@ -201,3 +201,19 @@ fn a_line_that_decides_and_sets_nothing_is_named() {
     assert_eq!(found.winner().unwrap().fate, Fate::Exclusion);
     assert_eq!(found.source(), None);
 }
+
+#[test]
+fn an_attempt_says_where_it_stands_and_what_becomes_of_it() {
+    let tree =
+        tree(&[("/etc/sysctl.d/a.conf", &format!("{ONE}\n{TWO}net.*.tcp_keepalive_time=x"))]);
+    let found = time(&tree, Loader::SystemdSysctl, true);
+    let said: Vec<String> = found.attempts.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "/etc/sysctl.d/a.conf:1: \"1\": replaced by a later line",
+            "/etc/sysctl.d/a.conf:3: \"2\": written, sets 2",
+            "/etc/sysctl.d/a.conf:4: \"x\": a pattern, without effect on this key",
+        ]
+    );
+}
