@@ -57,7 +57,12 @@ impl Arena {
     pub fn new() -> Self {
         let systemd = program("KEEPALIVE_ORACLE_SYSTEMD", "/lib/systemd/systemd-sysctl");
         let procps = program("KEEPALIVE_ORACLE_PROCPS", "/usr/sbin/sysctl");
-        let directory = tempfile::tempdir().unwrap();
+        // In memory where there is such a place: every tree is synced many times.
+        let memory = Path::new("/dev/shm");
+        let directory = match memory.is_dir() {
+            true => tempfile::tempdir_in(memory).unwrap(),
+            false => tempfile::tempdir().unwrap(),
+        };
         for path in ["etc", "run", "usr/local/lib", "usr/lib/sysctl.d"] {
             std::fs::create_dir_all(directory.path().join(path)).unwrap();
         }
