@@ -99,7 +99,7 @@ fn every_pattern_matches_what_it_matches_for_sshd() {
         let resolved = format!("{}/{}", directory.display(), pattern.replace("\\\\", "\\"));
         let Ok(paths) = expand(resolved.as_bytes(), &mut &found.tree);
         let user = |path: &Path| {
-            let name = path.file_name().unwrap().to_str().unwrap();
+            let name = path.file_name()?.to_str()?;
             names.iter().position(|other| other == name).map(|number| format!("user{number}"))
         };
         let ours: Vec<String> = paths.iter().filter_map(|path| user(path)).collect();
