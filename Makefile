@@ -11,6 +11,7 @@ BINARY  ?= $(built)
 bindir     = $(PREFIX)/bin
 unitdir    = $(PREFIX)/lib/systemd/system
 mandir     = $(PREFIX)/share/man
+catalogdir = $(PREFIX)/lib/systemd/catalog
 docdir     = $(PREFIX)/share/doc/keepalive-policy
 # The daemon reads this one path, whatever the prefix.
 policy     = /etc/keepalive-policy.toml
@@ -81,15 +82,18 @@ fmt: ## format the code
 	$(CARGO) fmt
 
 # Only for this machine itself: a tree (DESTDIR) is read by the systemd that boots it.
-tell-systemd = if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+tell-systemd = if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then \
+    systemctl daemon-reload; journalctl --update-catalog; fi
 
 .PHONY: install
 install: $(BINARY) ## into $(DESTDIR)$(PREFIX); enables and starts nothing
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(bindir)/keepalive-policy
 	install -d -m 0755 $(DESTDIR)$(unitdir)
-	sed 's|^ExecStart=/usr/bin/|ExecStart=$(bindir)/|' systemd/keepalive-policy.service \
+	sed 's|^\(Exec[A-Za-z]*=\)/usr/bin/|\1$(bindir)/|' systemd/keepalive-policy.service \
 	    >$(DESTDIR)$(unitdir)/keepalive-policy.service
 	chmod 0644 $(DESTDIR)$(unitdir)/keepalive-policy.service
+	install -D -m 0644 systemd/keepalive-policy.catalog $(DESTDIR)$(catalogdir)/keepalive-policy.catalog
+	install -D -m 0644 systemd/witness.conf $(DESTDIR)$(docdir)/witness.conf
 	@set -e; for page in $(manpages); do \
 	    install -v -D -m 0644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
 	install -D -m 0644 config.example.toml $(DESTDIR)$(docdir)/config.example.toml
@@ -104,6 +108,7 @@ uninstall: ## stops it, puts back what it changed on the host, removes what inst
 	@for page in $(notdir $(manpages)); do rm -fv $(DESTDIR)$(mandir)/man$${page##*.}/$$page; done
 	@if cmp -s config.example.toml $(DESTDIR)$(policy); then rm -fv $(DESTDIR)$(policy); \
 	elif [ -e $(DESTDIR)$(policy) ]; then echo "$(policy) was changed since it was installed, left as it is"; fi
-	rm -f $(DESTDIR)$(docdir)/config.example.toml
+	rm -f $(DESTDIR)$(docdir)/config.example.toml $(DESTDIR)$(docdir)/witness.conf
+	rm -f $(DESTDIR)$(catalogdir)/keepalive-policy.catalog
 	-rmdir $(DESTDIR)$(docdir)
 	@$(tell-systemd)

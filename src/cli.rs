@@ -14,6 +14,7 @@ use crate::reconcile::Report;
 mod apply;
 mod check;
 mod diff;
+mod reload;
 mod restore;
 mod status;
 mod validate;
@@ -68,6 +69,9 @@ enum Command {
     Status,
     /// Check the policy file alone. Exits 0, or 78 with all findings
     Validate,
+    /// Have the daemon read its policy again, and wait until it is in force. Exits 0, 3 when the
+    /// daemon does not run, 78 when the policy is refused
+    Reload,
     /// Undo everything that this tool ever changed
     Restore,
 }
@@ -109,6 +113,7 @@ pub fn run() -> ExitCode {
         Command::Apply => apply::run(&invocation),
         Command::Status => status::run(&invocation),
         Command::Validate => validate::run(&invocation),
+        Command::Reload => reload::run(&invocation),
         Command::Restore => restore::run(&invocation),
     };
     ExitCode::from(code)

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,29 +10,34 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use tracing::{error, info, warn};
 
 use crate::host::Host;
 use crate::policy::{self, Policy};
 use crate::reconcile::{Problem, Resource, Severity};
-use crate::report::journal;
-use crate::report::status::Status;
+use crate::report::journal::{self, Kind as Line, Weight, say};
+use crate::report::status::monotonic;
 use crate::sshd::Sshd;
 use crate::sysctl::boot::Boot;
 use crate::sysctl::live::{self, Live};
 
+pub mod ears;
 pub mod pace;
 pub mod reconciler;
+pub mod rival;
+pub mod scribe;
 pub mod service;
 pub mod state;
 pub mod sweep;
 pub mod trigger;
 pub mod watching;
+pub mod witness;
 
-use reconciler::{Busy, Due, Kind, Orders, Seen, Wiring};
+use ears::Ears;
+use reconciler::{Busy, Due, Kind, Manner, Orders, Seen, Wiring};
 use service::Service;
 use state::State;
-use watching::Watch;
+use watching::{Armed, Names};
+use witness::Witness;
 
 /// A pass that takes longer is stuck: the longest that is not is one `systemctl reload` on a
 /// loaded machine, after which sshd is given time to come back.
@@ -42,8 +46,9 @@ const STUCK: Duration = Duration::from_secs(180);
 /// How long a running pass may go on after SIGTERM; the unit's `TimeoutStopSec=` is longer.
 const LAST_PASS: Duration = Duration::from_secs(75);
 
-/// The name under which the policy file itself is watched.
-const POLICY: &str = "policy";
+/// A thread that has nothing to do ends after this time: passes come in twos and threes, and then for
+/// a long time none.
+const IDLE_THREAD: Duration = Duration::from_secs(1);
 
 /// `EX_CONFIG`: the unit says `RestartPreventExitStatus=78`, since a restart would not help.
 const BAD_ENVIRONMENT: u8 = 78;
@@ -52,7 +57,10 @@ const BAD_ENVIRONMENT: u8 = 78;
 #[must_use]
 pub fn run(host: Host, policy: Policy) -> u8 {
     journal::init();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .thread_keep_alive(IDLE_THREAD)
+        .build();
     let result = match runtime {
         Ok(runtime) => runtime.block_on(serve(host, policy)),
         Err(error) => Err(error),
@@ -60,7 +68,7 @@ pub fn run(host: Host, policy: Policy) -> u8 {
     match result {
         Ok(code) => code,
         Err(error) => {
-            error!(keepalive_event = "stop", "cannot run: {error}");
+            say(Weight::Error, Line::Stop, &format!("cannot run: {error}"));
             1
         }
     }
@@ -73,7 +81,7 @@ async fn serve(host: Host, policy: Policy) -> std::io::Result<u8> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
-    sweep::leftovers(&host);
+    sweep::leftovers(&host, policy.mode);
     let mut daemon = Daemon::start(host, policy);
     let mut ping = daemon.service.ping_interval().map(interval);
     if let Some(ping) = &mut ping {
@@ -85,9 +93,9 @@ async fn serve(host: Host, policy: Policy) -> std::io::Result<u8> {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hangup.recv() => daemon.reload(),
+            names = daemon.ears.heard() => daemon.hear(&names),
             Some(seen) = daemon.reports.recv() => daemon.take(seen),
             Some(()) = daemon.policy_changed.recv() => daemon.reload_if_changed(),
-            () = daemon.lost.marked() => daemon.watch_anew(),
             () = tick(&mut ping) => daemon.ping(),
         }
     }
@@ -99,10 +107,9 @@ async fn serve(host: Host, policy: Policy) -> std::io::Result<u8> {
 /// hear of them, is not run in: it would report success.
 fn refuse_environment(problems: &[Problem]) -> bool {
     for problem in problems {
-        if problem.severity == Severity::Blocked {
-            error!(keepalive_event = "refused", "{problem}");
-        } else {
-            warn!(keepalive_event = "notice", "{problem}");
+        match problem.severity {
+            Severity::Blocked => say(Weight::Error, Line::Refused, &problem.to_string()),
+            _ => say(Weight::Warning, Line::Notice, &problem.to_string()),
         }
     }
     problems.iter().any(|problem| problem.severity == Severity::Blocked)
@@ -123,8 +130,16 @@ struct Party {
     due: Arc<Due>,
     busy: Arc<Busy>,
     task: JoinHandle<()>,
-    /// What it wants watched, as of its last report.
-    watched: BTreeSet<PathBuf>,
+}
+
+/// A policy on its way to be in force everywhere.
+#[derive(Debug)]
+struct Announced {
+    generation: u64,
+    /// When it was read, in microseconds of the monotonic clock.
+    read: u64,
+    /// Whether the service manager waits to be told.
+    awaited: bool,
 }
 
 #[derive(Debug)]
@@ -132,15 +147,15 @@ struct Daemon {
     host: Host,
     policy: Arc<Policy>,
     generation: u64,
-    /// The generation that the service manager waits for, while it does.
-    announced: Option<u64>,
+    announced: Option<Announced>,
     orders: watch::Sender<Orders>,
     parties: BTreeMap<&'static str, Party>,
     reports: mpsc::Receiver<Seen>,
+    reporting: mpsc::Sender<Seen>,
     policy_due: Arc<Due>,
     policy_changed: mpsc::Receiver<()>,
-    lost: Arc<Due>,
-    watch: Option<Watch>,
+    ears: Ears,
+    witness: Option<Witness>,
     service: Service,
     state: State,
 }
@@ -152,38 +167,35 @@ impl Daemon {
         let policy = Arc::new(policy);
         let (orders, receiver) =
             watch::channel(Orders { generation: 1, policy: Arc::clone(&policy) });
-        let (sender, reports) = mpsc::channel(16);
+        let (reporting, reports) = mpsc::channel(16);
         let policy_due = Arc::new(Due::default());
         let policy_changed = reconciler::settled(Arc::clone(&policy_due));
         let mut daemon = Self {
+            ears: Ears::new(&host),
             host,
             policy,
             generation: 1,
-            announced: Some(1),
+            announced: Some(Announced { generation: 1, read: monotonic(), awaited: true }),
             orders,
             parties: BTreeMap::new(),
             reports,
+            reporting,
             policy_due,
             policy_changed,
-            lost: Arc::new(Due::default()),
-            watch: None,
+            witness: None,
             service: Service::default(),
             state,
         };
-        daemon.watch_anew();
-        daemon.spawn(Live::default(), live_kind(), &receiver, &sender);
-        daemon.spawn(Boot::default(), boot_kind(), &receiver, &sender);
-        daemon.spawn(Sshd::default(), sshd_kind(), &receiver, &sender);
+        daemon.watch_policy();
+        daemon.call_witness();
+        daemon.spawn(Live::default(), live_kind(), &receiver);
+        daemon.spawn(Boot::default(), boot_kind(), &receiver);
+        daemon.spawn(Sshd::default(), sshd_kind(), &receiver);
         daemon
     }
 
-    fn spawn<R>(
-        &mut self,
-        resource: R,
-        kind: Kind<R>,
-        orders: &watch::Receiver<Orders>,
-        reports: &mpsc::Sender<Seen>,
-    ) where
+    fn spawn<R>(&mut self, resource: R, kind: Kind<R>, orders: &watch::Receiver<Orders>)
+    where
         R: Resource + Send + Sync + 'static,
         R::Desired: Clone + Send + 'static,
     {
@@ -192,97 +204,133 @@ impl Daemon {
             due: Arc::clone(&due),
             busy: Arc::clone(&busy),
             orders: orders.clone(),
-            reports: reports.clone(),
+            reports: self.reporting.clone(),
         };
         let run = reconciler::run(Arc::new(resource), self.host.clone(), kind, wiring);
         let task = tokio::spawn(run);
-        self.parties.insert(R::LOCK, Party { due, busy, task, watched: BTreeSet::new() });
+        self.parties.insert(R::LOCK, Party { due, busy, task });
     }
 
-    fn take(&mut self, seen: Seen) {
+    /// Something happened to what these watch.
+    fn hear(&self, names: &Names) {
+        for name in names {
+            match self.parties.get(name) {
+                Some(party) => party.due.mark(),
+                None => self.policy_due.mark(),
+            }
+        }
+    }
+
+    fn take(&mut self, mut seen: Seen) {
+        let watched = std::mem::take(&mut seen.report.watched);
         let name = seen.name;
-        let watched = seen.report.watched.clone();
-        let deaf = self.state.take(seen);
-        if let Some(party) = self.parties.get_mut(name) {
-            party.watched = watched;
+        let lines = self.state.take(&self.host, seen);
+        match &self.witness {
+            Some(witness) => witness.tell(lines),
+            None => lines.log(),
         }
-        if deaf {
-            // What only the rereading found should have been an event.
-            self.watch_anew();
-        } else {
-            self.watch_party(name);
+        let armed = self.ears.set(name, &watched);
+        if let (Some(witness), false) = (&self.witness, name == Live::LOCK) {
+            self.ears.places().for_each(|place| witness.observe(place));
         }
+        self.armed(armed);
+        if name == Boot::LOCK {
+            self.watch_policy();
+        }
+        self.publish();
+    }
+
+    fn armed(&mut self, armed: Armed) {
+        self.state.tell_unwatched(armed.troubles, self.policy.resync_interval);
+        self.hear(&armed.more);
+    }
+
+    /// Tells the world, once everything has been looked at.
+    fn publish(&mut self) {
         let names: Vec<&'static str> = self.parties.keys().copied().collect();
         if !self.state.complete(&names, 1) {
             return;
         }
-        self.state.publish(&self.host, &self.policy, &mut self.service);
-        if self.announced.is_some_and(|generation| self.state.complete(&names, generation)) {
+        if let Some(announced) = &self.announced
+            && self.state.complete(&names, announced.generation)
+        {
+            self.state.in_force_since(announced.read);
+            if announced.awaited {
+                // Before the status file: whoever waits for that finds the unit active.
+                self.service.ready();
+            }
             self.announced = None;
-            self.service.ready();
         }
+        self.state.publish(&self.host, &self.policy, &mut self.service);
     }
 
     /// SIGHUP: the service manager waits for READY=1, whatever the file holds.
     fn reload(&mut self) {
         self.service.reloading();
-        self.announced = Some(self.generation);
+        let read = monotonic();
         match policy::load(&self.policy.path) {
-            Ok(policy) => self.adopt(policy),
+            Ok(policy) => self.adopt(policy, read, true),
             Err(rejection) => {
-                self.state.tell_rejection(&self.policy.path, &rejection);
-                self.announced = None;
-                self.service.ready();
+                self.state.tell_rejection(&self.policy.path, &rejection, read);
+                if self.announced.is_none() {
+                    self.service.ready();
+                }
+                self.publish();
             }
         }
     }
 
-    /// The file changed: no news if it still says the same.
+    /// A file of the policy changed: no news if it still says the same.
     fn reload_if_changed(&mut self) {
+        let read = monotonic();
         match policy::load(&self.policy.path) {
-            Ok(policy) if policy == *self.policy => {}
-            Ok(policy) => self.adopt(policy),
-            Err(rejection) => self.state.tell_rejection(&self.policy.path, &rejection),
+            Ok(policy) if policy.says_the_same(&self.policy) => {
+                if self.state.forgive_rejection() {
+                    self.publish();
+                }
+            }
+            Ok(policy) => self.adopt(policy, read, false),
+            Err(rejection) => {
+                self.state.tell_rejection(&self.policy.path, &rejection, read);
+                self.publish();
+            }
         }
     }
 
-    fn adopt(&mut self, policy: Policy) {
+    fn adopt(&mut self, policy: Policy, read: u64, awaited: bool) {
         self.state.tell_policy(&policy);
         self.generation += 1;
-        self.announced = self.announced.map(|_| self.generation);
+        let awaited = awaited || self.announced.as_ref().is_some_and(|before| before.awaited);
+        self.announced = Some(Announced { generation: self.generation, read, awaited });
+        let witness_before = self.policy.witness;
         self.policy = Arc::new(policy);
+        if self.policy.witness != witness_before {
+            self.call_witness();
+        }
+        // What was declared may have come from a fragment that was not there before.
+        self.watch_policy();
         // Fails only when no reconciler is left, and then nothing is to be told.
         let _ = self
             .orders
             .send(Orders { generation: self.generation, policy: Arc::clone(&self.policy) });
     }
 
-    /// Drops all watches, makes new ones, and has everything looked at that may have been missed.
-    fn watch_anew(&mut self) {
-        self.watch = match Watch::new(self.host.clone(), Arc::clone(&self.lost)) {
-            Ok(watch) => Some(watch),
-            Err(error) => {
-                self.state.tell_unwatched(&[error.to_string()], self.policy.resync_interval);
-                None
-            }
-        };
-        let Some(watch) = &mut self.watch else { return };
-        let own = BTreeSet::from([self.policy.path.clone()]);
-        let armed = watch.set_located(POLICY, &self.policy_due, &own);
-        self.state.tell_unwatched(&armed.troubles, self.policy.resync_interval);
-        self.policy_due.mark();
-        let names: Vec<&'static str> = self.parties.keys().copied().collect();
-        for name in names {
-            self.watch_party(name);
-        }
+    /// The files of the policy, also those that may come.
+    fn watch_policy(&mut self) {
+        let main = self.policy.path.clone();
+        let files = BTreeSet::from([policy::fragment::directory(&main), main]);
+        let armed = self.ears.set_policy(&files);
+        self.armed(armed);
     }
 
-    fn watch_party(&mut self, name: &'static str) {
-        let (Some(watch), Some(party)) = (&mut self.watch, self.parties.get(name)) else { return };
-        let armed = watch.set(name, &party.due, &party.watched);
-        self.state.tell_unwatched(&armed.troubles, self.policy.resync_interval);
-        if armed.more {
-            party.due.mark();
+    fn call_witness(&mut self) {
+        self.witness = None;
+        if !self.policy.witness {
+            return;
+        }
+        match Witness::start() {
+            Ok(witness) => self.witness = Some(witness),
+            Err(error) => self.state.tell_no_witness(&error),
         }
     }
 
@@ -298,19 +346,18 @@ impl Daemon {
 
     /// Lets running passes end, so that nothing is left half-done.
     async fn stop(self) {
-        let Self { host, orders, parties, mut reports, service, .. } = self;
+        let Self { host, orders, parties, mut reports, service, mut state, .. } = self;
         service.stopping();
         drop(orders);
         reports.close();
         for (name, party) in parties {
             if timeout(LAST_PASS, party.task).await.is_err() {
-                warn!(keepalive_event = "stop", "{name}: the last pass did not end in time");
+                let message = format!("{name}: the last pass did not end in time");
+                say(Weight::Warning, Line::Stop, &message);
             }
         }
-        if let Err(error) = Status::clear(&host) {
-            warn!("{error}");
-        }
-        info!(keepalive_event = "stop", "stopped; what is in force stays as it is");
+        state.withdraw(&host).await;
+        say(Weight::Info, Line::Stop, "stopped; what is in force stays as it is");
     }
 }
 
@@ -319,7 +366,7 @@ fn live_kind() -> Kind<Live> {
         desired: |policy| &policy.sysctl,
         resync: |policy| policy.live_interval,
         spacing: |_| Duration::ZERO,
-        settle: false,
+        manner: Manner::AtOnce,
     }
 }
 
@@ -328,7 +375,7 @@ fn boot_kind() -> Kind<Boot> {
         desired: |policy| &policy.sysctl,
         resync: |policy| policy.resync_interval,
         spacing: |_| Duration::ZERO,
-        settle: true,
+        manner: Manner::Settled,
     }
 }
 
@@ -337,6 +384,6 @@ fn sshd_kind() -> Kind<Sshd> {
         desired: |policy| &policy.sshd_config,
         resync: |policy| policy.resync_interval,
         spacing: |policy| policy.reload_spacing,
-        settle: true,
+        manner: Manner::Settled,
     }
 }

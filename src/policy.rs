@@ -3,6 +3,7 @@
 //! [`parse`] is pure and decides alone what a valid policy is; [`load`] adds whose file it is.
 //! `validate` and the daemon both call [`load`], so neither takes what the other refuses.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,13 +12,15 @@ use serde::Serialize;
 use toml::de::DeTable;
 
 use crate::hops;
-use crate::reconcile::Mode;
+use crate::reconcile::{Mode, Source};
 
 mod daemon;
 pub mod diagnostic;
 pub mod duration;
 mod file;
 mod findings;
+pub mod fragment;
+mod metrics;
 mod path;
 pub mod spelling;
 mod ssh_config;
@@ -30,9 +33,8 @@ mod text;
 mod value;
 
 pub use diagnostic::Diagnostic;
-use diagnostic::Lines;
 use findings::Findings;
-use table::{Table, entries, section};
+use table::{Entries, Table, entries, section};
 
 /// A valid policy. Only what is declared in it is managed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +55,12 @@ pub struct Policy {
     pub live_interval: Duration,
     /// `[daemon] resync_interval`: how often the files are reread.
     pub resync_interval: Duration,
+    /// `[metrics] textfile`: where the node exporter finds what the daemon counts.
+    pub metrics_textfile: Option<PathBuf>,
+    /// `[witness] enabled`: whether the kernel is asked who writes.
+    pub witness: bool,
+    /// Where each declared setting is declared, by its name: of several places the one that wins.
+    pub declared: BTreeMap<&'static str, Source>,
     /// `[daemon] reload_spacing`: the least time between two reloads of sshd.
     pub reload_spacing: Duration,
     /// What is declared but has no effect, one sentence each with its place: sections that are not
@@ -107,15 +115,35 @@ impl fmt::Display for Rejection {
     }
 }
 
-/// Reads and judges the policy at `path`, a path of this machine (links are followed).
+impl Policy {
+    /// Whether both declare the same, wherever they do.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let of = |policy: &Self| Self {
+            declared: BTreeMap::new(),
+            notices: Vec::new(),
+            ..policy.clone()
+        };
+        of(self) == of(other)
+    }
+}
+
+/// Reads and judges the policy at `path`, a path of this machine (links are followed), with the
+/// fragments beside it: `/etc/keepalive-policy.d/*.toml` of `/etc/keepalive-policy.toml`. Of a key
+/// that several files have, the last one counts.
 ///
 /// # Errors
-/// When there is no regular file of at most 1 MiB; when it belongs to somebody other than root and
-/// the caller, or others than its owner can write it; and as [`parse`]. All of it at once.
+/// When there is no regular file, or all of them together are larger than 1 MiB; when one belongs
+/// to somebody other than root and the caller, or others than its owner can write it; and as
+/// [`parse`]. All of it at once.
 pub fn load(path: &Path) -> Result<Policy, Rejection> {
-    let (bytes, mut complaints) =
-        file::read(path).map_err(|diagnostic| Rejection { findings: vec![diagnostic] })?;
-    match parse(&bytes, path) {
+    let (pieces, mut complaints) = fragment::read(path);
+    if pieces.first().is_none_or(|piece| piece.path != path) {
+        return Err(Rejection { findings: complaints });
+    }
+    let pieces: Vec<(&[u8], &Path)> =
+        pieces.iter().map(|piece| (piece.bytes.as_slice(), piece.path.as_path())).collect();
+    match parse_all(&pieces, path) {
         Ok(policy) if complaints.is_empty() => Ok(policy),
         Ok(_) => Err(Rejection { findings: complaints }),
         Err(rejection) => {
@@ -131,18 +159,47 @@ pub fn load(path: &Path) -> Result<Policy, Rejection> {
 /// What is no TOML, a key that is not known, a value that is not what its key takes, or that would
 /// do harm, settings that contradict one another: all of it at once, in order of position.
 pub fn parse(bytes: &[u8], path: &Path) -> Result<Policy, Rejection> {
-    let (mut text, mut broken) = text::read(bytes);
-    broken.extend(text::blank_bare_keys(&mut text));
-    let mut findings = Findings::new(&text, Lines::new(bytes));
+    parse_all(&[(bytes, path)], path)
+}
+
+/// The same for several files, of which a later one counts more than an earlier one.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_all(pieces: &[(&[u8], &Path)], path: &Path) -> Result<Policy, Rejection> {
+    let (mut bytes, mut text) = (Vec::new(), String::new());
+    let (mut files, mut padded, mut broken) = (Vec::new(), Vec::new(), Vec::new());
+    for (content, file) in pieces {
+        let start = bytes.len();
+        let (mut piece, mut found) = text::read(content);
+        found.extend(text::blank_bare_keys(&mut piece));
+        broken.extend(
+            found
+                .into_iter()
+                .map(|(span, message)| (span.start + start..span.end + start, message)),
+        );
+        files.push((start, (*file).to_owned()));
+        // Behind as many newlines as there is text before it, its spans fit the whole.
+        padded.push("\n".repeat(start) + &piece);
+        bytes.extend_from_slice(content);
+        bytes.push(b'\n');
+        text.push_str(&piece);
+        text.push('\n');
+    }
+    let mut findings = Findings::new(&text, &bytes, files);
     for (span, message) in broken {
         findings.broken(span, message);
     }
-    let (content, errors) = DeTable::parse_recoverable(&text);
-    for error in errors {
-        let (span, message) = text::syntax_error(&error, &text);
-        findings.broken(span, message);
+    let mut contents = Vec::new();
+    for piece in &padded {
+        let (content, errors) = DeTable::parse_recoverable(piece);
+        for error in errors {
+            let (span, message) = text::syntax_error(&error, piece);
+            findings.broken(span, message);
+        }
+        contents.push(content);
     }
-    let policy = read(content.get_ref(), path, &mut findings);
+    let policy = read(&contents, path, &mut findings);
     let notices = findings.notices(path);
     let diagnostics = findings.into_diagnostics(path);
     if diagnostics.is_empty() {
@@ -153,26 +210,45 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<Policy, Rejection> {
 }
 
 /// Reads what the policy declares; it counts only when nothing was found wrong.
-fn read(content: &DeTable<'_>, path: &Path, findings: &mut Findings<'_>) -> Policy {
-    let top = entries(Table::Top, content, findings);
+fn read(
+    contents: &[toml::Spanned<DeTable<'_>>],
+    path: &Path,
+    findings: &mut Findings<'_>,
+) -> Policy {
+    let top: Vec<Entries<'_>> =
+        contents.iter().map(|content| entries(Table::Top, content.get_ref(), findings)).collect();
     let modes = [("enforce", Mode::Enforce), ("audit", Mode::Audit)];
-    let mode = top.get("mode").and_then(|entry| findings.choice(entry, &modes));
-    let sysctl = sysctl::read(&section(Table::Sysctl, &top, findings), findings);
-    let sshd_config = sshd_config::read(&section(Table::SshdConfig, &top, findings), findings);
-    let ssh_config = ssh_config::read(&section(Table::SshConfig, &top, findings), findings);
+    let chosen: Vec<Mode> = top
+        .iter()
+        .filter_map(|top| top.get("mode"))
+        .filter_map(|entry| findings.choice(entry, &modes))
+        .collect();
+    let kernel = section(Table::Sysctl, &top, findings);
+    let server = section(Table::SshdConfig, &top, findings);
+    let client = section(Table::SshConfig, &top, findings);
+    let declared = [&kernel, &server, &client].into_iter().flat_map(Entries::values);
+    let declared = declared.map(|entry| (entry.name, findings.place(entry.key.start))).collect();
+    let sysctl = sysctl::read(&kernel, findings);
+    let sshd_config = sshd_config::read(&server, findings);
+    let ssh_config = ssh_config::read(&client, findings);
     let hops = path::read(&section(Table::Path, &top, findings), findings);
     let times = daemon::read(&section(Table::Daemon, &top, findings), findings);
+    let metrics_textfile = metrics::textfile(&section(Table::Metrics, &top, findings), findings);
+    let witness = metrics::witness(&section(Table::Witness, &top, findings), findings);
     if sysctl.values.is_empty() && sshd_config.values.is_empty() {
         findings
             .notice(None, "nothing is declared in [sysctl] or [sshd_config]: nothing is managed");
     }
     Policy {
         path: path.to_owned(),
-        mode: mode.unwrap_or(Mode::Enforce),
+        mode: chosen.last().copied().unwrap_or(Mode::Enforce),
         sysctl,
         sshd_config,
         ssh_config,
         hops,
+        metrics_textfile,
+        witness,
+        declared,
         live_interval: times.live_interval,
         resync_interval: times.resync_interval,
         reload_spacing: times.reload_spacing,

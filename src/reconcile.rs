@@ -342,6 +342,18 @@ pub fn reconcile<R: Resource>(
     desired: &R::Desired,
     mode: Mode,
 ) -> Report {
+    reconcile_if(resource, host, desired, mode, |_| true)
+}
+
+/// The same, with a last word: `may` is asked, with the rows as found, before anything is changed.
+/// Where it says no, what would have been done stays pending.
+pub fn reconcile_if<R: Resource>(
+    resource: &R,
+    host: &Host,
+    desired: &R::Desired,
+    mode: Mode,
+    may: impl FnOnce(&[Setting]) -> bool,
+) -> Report {
     let start = Instant::now();
     let (plan, watched) = match look(resource, host, desired) {
         Ok(seen) => seen,
@@ -357,7 +369,7 @@ pub fn reconcile<R: Resource>(
         watched,
         took: Duration::ZERO,
     };
-    if mode == Mode::Enforce && !plan.changes.is_empty() {
+    if mode == Mode::Enforce && !plan.changes.is_empty() && may(&plan.settings) {
         report.outcomes = match host.lock(R::LOCK) {
             Ok(_held) => resource.apply(host, &plan),
             Err(error) => vec![Outcome::of("take the lock", || Err(error))],

@@ -6,6 +6,7 @@ use crate::reconcile::{Report, Setting};
 
 pub mod journal;
 pub mod json;
+pub mod metrics;
 pub mod status;
 pub mod text;
 

@@ -80,7 +80,16 @@ fn the_refusal_in_the_manual_page_is_what_is_said() {
 #[test]
 fn every_key_is_described_and_shown_in_the_example() {
     let mut described = 0;
-    for section in ["", "[sysctl]", "[sshd_config]", "[ssh_config]", "[path]", "[daemon]"] {
+    for section in [
+        "",
+        "[sysctl]",
+        "[sshd_config]",
+        "[ssh_config]",
+        "[path]",
+        "[daemon]",
+        "[metrics]",
+        "[witness]",
+    ] {
         let said = judge(&format!("{section}\nqqqqqqqqqqqq = 1")).unwrap_err();
         let message = &said.findings.first().unwrap().message;
         let (_, keys) = message.split_once(" takes ").unwrap();
@@ -95,7 +104,7 @@ fn every_key_is_described_and_shown_in_the_example() {
             described += 1;
         }
     }
-    assert_eq!(described, 20);
+    assert_eq!(described, 24);
 }
 
 #[test]

@@ -1,14 +1,16 @@
-//! When the next pass may be made: at once, unless that would become a storm. Pure: time is an
-//! argument.
+//! When the next pass may be made and what it may set right: at once, unless that would become a
+//! storm. Pure: time is an argument.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
+mod effort;
+mod quarrel;
 #[cfg(test)]
 mod tests;
 
-/// Corrections within this time count as one quarrel.
-const WINDOW: Duration = Duration::from_secs(60);
+use effort::Effort;
+use quarrel::Quarrel;
 
 /// The longest wait: a host is never left alone for more than this.
 const CEILING: Duration = Duration::from_secs(60);
@@ -16,8 +18,8 @@ const CEILING: Duration = Duration::from_secs(60);
 /// The first wait before a failed pass is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How many corrections in [`WINDOW`] are still taken as unrelated.
-const PATIENCE: usize = 8;
+/// The name of a setting.
+pub type Name = &'static str;
 
 /// What became of a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,52 +28,66 @@ pub enum Pass {
     Quiet,
     /// Something was set right.
     Corrected,
+    /// Something was set right, and somebody else had undone it before it was verified.
+    Undone,
+    /// Something was left as it is, because it was set right too often of late.
+    Held,
     /// Something could not be set right; worth another try.
     Failed,
 }
 
 /// The rhythm of one reconciler.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Pace {
     spacing: Duration,
-    corrections: VecDeque<Instant>,
+    quarrels: BTreeMap<Name, Quarrel>,
+    effort: Effort,
     failures: u32,
     not_before: Option<Instant>,
     retry_at: Option<Instant>,
 }
 
 impl Pace {
-    /// `spacing` is the least time between a correction and the next pass: for sshd, whose every
-    /// correction is a reload.
-    #[must_use]
-    pub const fn new(spacing: Duration) -> Self {
-        Self {
-            spacing,
-            corrections: VecDeque::new(),
-            failures: 0,
-            not_before: None,
-            retry_at: None,
-        }
-    }
-
-    /// Changes the spacing: it is part of the policy.
+    /// Changes the least time between a correction and the next pass: it is part of the policy.
     pub const fn set_spacing(&mut self, spacing: Duration) {
         self.spacing = spacing;
     }
 
-    /// Takes note of a pass that ended at `now`.
-    pub fn record(&mut self, now: Instant, pass: Pass) {
-        while self.corrections.front().is_some_and(|then| now.duration_since(*then) > WINDOW) {
-            self.corrections.pop_front();
+    /// Whether to set right what a look found: `drifted` are the settings that are wrong. One that
+    /// is quarrelled over waits, unless another one is wrong too: they share their files.
+    #[must_use]
+    pub fn may_correct(&self, now: Instant, drifted: &BTreeSet<Name>) -> bool {
+        let free = |name: &Name| {
+            let held = self.quarrels.get(name).and_then(Quarrel::not_before);
+            held.is_none_or(|until| until <= now)
+        };
+        drifted.is_empty() || drifted.iter().any(free)
+    }
+
+    /// Takes note of a pass that found `drifted` wrong, and ended at `now` after `took`.
+    pub fn record(&mut self, now: Instant, took: Duration, pass: Pass, drifted: &BTreeSet<Name>) {
+        for name in drifted {
+            let quarrel = self.quarrels.entry(name).or_default();
+            quarrel.drifted(now);
+            if matches!(pass, Pass::Corrected | Pass::Undone) {
+                quarrel.corrected(now, self.spacing);
+            }
         }
+        self.quarrels.retain(|_, quarrel| !quarrel.is_over(now));
+        let contested = self.quarrels.values().any(Quarrel::is_contested);
+        let rest = self.effort.spent(now, took, pass, contested);
         self.retry_at = None;
         match pass {
             Pass::Quiet => self.failures = 0,
             Pass::Corrected => {
                 self.failures = 0;
-                self.corrections.push_back(now);
-                self.not_before = Some(now + self.spacing.max(self.backoff()));
+                self.not_before = Some(now + self.spacing);
             }
+            Pass::Undone => {
+                self.not_before = Some(now + self.spacing);
+                self.retry_at = Some(self.held_until(drifted).unwrap_or(now + RETRY));
+            }
+            Pass::Held => self.retry_at = self.held_until(drifted),
             Pass::Failed => {
                 let wait = doubled(RETRY, self.failures);
                 self.failures = self.failures.saturating_add(1);
@@ -80,6 +96,13 @@ impl Pace {
                 self.not_before = self.retry_at;
             }
         }
+        if let Some(rest) = rest {
+            self.not_before = self.not_before.max(Some(now + rest));
+        }
+    }
+
+    fn held_until(&self, drifted: &BTreeSet<Name>) -> Option<Instant> {
+        drifted.iter().filter_map(|name| self.quarrels.get(name)?.not_before()).min()
     }
 
     /// Before this no pass may be made, whatever happens.
@@ -88,29 +111,38 @@ impl Pace {
         self.not_before
     }
 
-    /// When to try again what failed, even if nothing happens until then.
+    /// When to try again what failed or was held back, even if nothing happens until then.
     #[must_use]
     pub const fn retry_at(&self) -> Option<Instant> {
         self.retry_at
     }
 
-    /// Whether somebody else keeps changing what we set right.
+    /// What somebody else keeps changing.
     #[must_use]
-    pub fn contested(&self) -> bool {
-        self.corrections.len() > PATIENCE
-    }
-
-    fn backoff(&self) -> Duration {
-        match self.corrections.len().checked_sub(PATIENCE + 1) {
-            None => Duration::ZERO,
-            Some(beyond) => doubled(
-                self.spacing.max(Duration::from_millis(100)),
-                u32::try_from(beyond).unwrap_or(u32::MAX),
-            ),
-        }
+    pub fn contested(&self) -> BTreeSet<Name> {
+        let contested = self.quarrels.iter().filter(|(_, quarrel)| quarrel.is_contested());
+        contested.map(|(name, _)| *name).collect()
     }
 }
 
 fn doubled(first: Duration, times: u32) -> Duration {
     1_u32.checked_shl(times).map_or(CEILING, |factor| first.saturating_mul(factor)).min(CEILING)
+}
+
+/// What happened within the last minute.
+#[derive(Debug, Default)]
+struct Recent<T> {
+    entries: VecDeque<(Instant, T)>,
+}
+
+impl<T> Recent<T> {
+    const WINDOW: Duration = Duration::from_secs(60);
+
+    fn add(&mut self, now: Instant, entry: T) {
+        let is_old = |(then, _): &(Instant, T)| now.duration_since(*then) > Self::WINDOW;
+        while self.entries.front().is_some_and(is_old) {
+            self.entries.pop_front();
+        }
+        self.entries.push_back((now, entry));
+    }
 }

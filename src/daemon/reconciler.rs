@@ -1,5 +1,6 @@
 //! One task a resource: wait until there is a reason, make a pass, report.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -7,11 +8,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{sleep_until, timeout};
 
-use super::pace::{Pace, Pass};
+use super::pace::{Name, Pace, Pass};
 use super::trigger::Trigger;
 use crate::host::Host;
 use crate::policy::Policy;
-use crate::reconcile::{Mode, Report, Resource, reconcile};
+use crate::reconcile::{Mode, Report, Resource, Setting, reconcile_if};
 
 /// A writer that is not done yet writes again within this time; then the file is read.
 const SETTLED: Duration = Duration::from_millis(50);
@@ -37,10 +38,12 @@ pub struct Seen {
     pub trigger: Trigger,
     /// Of the policy that was applied.
     pub generation: u64,
+    /// Whether that policy enforces.
+    pub mode: Mode,
     /// What it saw and did.
     pub report: Report,
-    /// Whether somebody else keeps changing what is set right.
-    pub contested: bool,
+    /// The settings that somebody else keeps changing.
+    pub contested: BTreeSet<Name>,
 }
 
 /// Marks a resource as due. Any number of marks make one pass.
@@ -124,8 +127,19 @@ pub struct Kind<R: Resource> {
     pub resync: fn(&Policy) -> Duration,
     /// The least time between a correction and the next pass.
     pub spacing: fn(&Policy) -> Duration,
-    /// Whether to wait until a writer has finished. A kernel value is never half-written.
-    pub settle: bool,
+    /// How passes are made.
+    pub manner: Manner,
+}
+
+/// How passes are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// Right away, on the thread that heard of it: a kernel value is never half-written, and reading
+    /// or writing one takes less than waking another thread.
+    AtOnce,
+    /// When the writer has finished, and on a thread of its own: sshd and systemctl take their time,
+    /// and signals, the watchdog and the kernel's values don't wait.
+    Settled,
 }
 
 /// What a reconciler shares with the daemon.
@@ -149,23 +163,23 @@ where
     R::Desired: Clone + Send + 'static,
 {
     let mut trigger = Trigger::Start;
-    let mut pace = Pace::new(Duration::ZERO);
+    let mut pace = Pace::default();
     loop {
         let orders = wiring.orders.borrow_and_update().clone();
+        if trigger == Trigger::Policy {
+            // What was declared anew is not what was quarrelled over.
+            pace = Pace::default();
+        }
+        pace.set_spacing((kind.spacing)(&orders.policy));
         wiring.busy.begin();
-        let report = pass(Arc::clone(&resource), host.clone(), &kind, &orders.policy).await;
+        let passed = pass(Arc::clone(&resource), host.clone(), &kind, &orders.policy, pace).await;
         wiring.busy.end();
         // The task of a pass ends without a report only when the runtime is being torn down.
-        let Some(report) = report else { return };
-        pace.set_spacing((kind.spacing)(&orders.policy));
-        pace.record(Instant::now(), became(&report, orders.policy.mode));
-        let seen = Seen {
-            name: R::LOCK,
-            trigger,
-            generation: orders.generation,
-            report,
-            contested: pace.contested(),
-        };
+        let Some((report, after)) = passed else { return };
+        pace = after;
+        let (generation, contested) = (orders.generation, pace.contested());
+        let mode = orders.policy.mode;
+        let seen = Seen { name: R::LOCK, trigger, generation, mode, report, contested };
         if wiring.reports.send(seen).await.is_err() {
             return;
         }
@@ -176,27 +190,52 @@ where
     }
 }
 
-/// On a thread of its own: sshd and systemctl take their time, and signals and the watchdog don't
-/// wait.
-async fn pass<R>(resource: Arc<R>, host: Host, kind: &Kind<R>, policy: &Policy) -> Option<Report>
+async fn pass<R>(
+    resource: Arc<R>,
+    host: Host,
+    kind: &Kind<R>,
+    policy: &Policy,
+    pace: Pace,
+) -> Option<(Report, Pace)>
 where
     R: Resource + Send + Sync + 'static,
     R::Desired: Clone + Send + 'static,
 {
     let (desired, mode) = ((kind.desired)(policy).clone(), policy.mode);
-    tokio::task::spawn_blocking(move || reconcile(&*resource, &host, &desired, mode)).await.ok()
+    let pass = move || {
+        let mut pace = pace;
+        let mut held = false;
+        let report = reconcile_if(&*resource, &host, &desired, mode, |found| {
+            held = !pace.may_correct(Instant::now(), &drifted(found));
+            !held
+        });
+        let became = became(&report, mode, held);
+        pace.record(Instant::now(), report.took, became, &drifted(&report.found));
+        (report, pace)
+    };
+    match kind.manner {
+        Manner::AtOnce => Some(pass()),
+        Manner::Settled => tokio::task::spawn_blocking(pass).await.ok(),
+    }
 }
 
-fn became(report: &Report, mode: Mode) -> Pass {
-    let failed = report.outcomes.iter().any(crate::reconcile::Outcome::failed);
+fn drifted(rows: &[Setting]) -> BTreeSet<Name> {
+    rows.iter().filter(|row| !row.compliant).map(|row| row.name).collect()
+}
+
+fn became(report: &Report, mode: Mode, held: bool) -> Pass {
     if mode == Mode::Audit {
         Pass::Quiet
-    } else if failed || !report.pending.is_empty() {
+    } else if held {
+        Pass::Held
+    } else if report.outcomes.iter().any(crate::reconcile::Outcome::failed) {
         Pass::Failed
     } else if report.outcomes.is_empty() {
         Pass::Quiet
-    } else {
+    } else if report.pending.is_empty() {
         Pass::Corrected
+    } else {
+        Pass::Undone
     }
 }
 
@@ -219,7 +258,7 @@ async fn next<R: Resource>(
             return Some(Trigger::Policy);
         }
         () = wiring.due.marked() => {
-            if kind.settle {
+            if kind.manner == Manner::Settled {
                 settle(&wiring.due).await;
             }
             Trigger::Event

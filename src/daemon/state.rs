@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::Duration;
-
-use tracing::{error, info, warn};
+use std::time::{Duration, Instant};
 
 use super::reconciler::Seen;
+use super::rival;
+use super::scribe::{Page, Scribe};
 use super::service::Service;
 use super::trigger::Trigger;
 use crate::host::Host;
 use crate::policy::Policy;
-use crate::reconcile::{Outcome, Report, Resource, micros};
-use crate::report::journal::Told;
+use crate::reconcile::{Outcome, Report, Resource, Setting, micros};
+use crate::report::journal::{Event, Kind, Told, Weight, say};
+use crate::report::metrics::{self, Counts};
 use crate::report::status::{self, LastDrift, Status};
 use crate::report::{Tally, settings};
 use crate::sysctl::live::Live;
@@ -25,15 +26,19 @@ mod tests;
 pub struct State {
     reports: BTreeMap<&'static str, Report>,
     generations: BTreeMap<&'static str, u64>,
-    contested: BTreeMap<&'static str, bool>,
+    contested: BTreeMap<&'static str, BTreeSet<&'static str>>,
     told: Told,
     unwatched: BTreeSet<String>,
     rejection: Option<String>,
     corrections: u64,
+    counts: Counts,
     last_drift: Option<LastDrift>,
     since: u64,
+    policy_loaded: u64,
+    policy_read: u64,
     written: Option<Status>,
     write_failed: bool,
+    scribe: Option<Scribe>,
 }
 
 impl Default for State {
@@ -46,44 +51,130 @@ impl Default for State {
             unwatched: BTreeSet::new(),
             rejection: None,
             corrections: 0,
+            counts: Counts::default(),
             last_drift: None,
             since: status::now(),
+            policy_loaded: status::now(),
+            policy_read: 0,
             written: None,
             write_failed: false,
+            scribe: None,
         }
     }
 }
 
+/// Lines that are to be written to the journal.
+#[derive(Debug, Default)]
+pub struct Lines {
+    /// What they say.
+    pub events: Vec<Event>,
+    /// What woke the reconciler.
+    pub trigger: &'static str,
+    /// How long its pass took, in microseconds.
+    pub micros: u64,
+}
+
+impl Lines {
+    /// Writes them.
+    pub fn log(&self) {
+        self.events.iter().for_each(|event| event.log(self.trigger, self.micros));
+    }
+}
+
 impl State {
-    /// Takes in a report and writes what is new in it to the journal. Gives whether it found drift
-    /// that no event had announced: the watches may be deaf.
-    pub fn take(&mut self, seen: Seen) -> bool {
+    /// Takes in a report, and gives what is new in it.
+    pub fn take(&mut self, host: &Host, seen: Seen) -> Lines {
         let took = micros(seen.report.took);
-        let news = self.told.news(seen.name, &seen.report);
-        let drifted = seen.report.found.iter().find(|row| !row.compliant);
-        let corrected = seen.report.outcomes.iter().any(Outcome::took_effect);
-        for event in &news {
-            // For a kernel value the correction's own line says it all.
-            if seen.name == Live::LOCK && event.kind == "applied" {
-                continue;
-            }
-            event.log(seen.trigger.as_str(), took);
+        let contested = self.note_contest(&seen);
+        let mut events = self.told.news(seen.name, &seen.report, seen.mode, Instant::now());
+        // For a kernel value the correction's own line says it all. What is contested changes all
+        // the time, and has been told.
+        events.retain(|event| match event.kind {
+            Kind::Applied => seen.name != Live::LOCK,
+            Kind::Drift => event.setting.is_none_or(|name| !seen.contested.contains(name)),
+            _ => true,
+        });
+        let unheard = self.count(&seen, took);
+        if unheard {
+            events.push(Event {
+                warning: true,
+                message: format!(
+                    "{}: found by rereading, no event told of it",
+                    seen.report.resource
+                ),
+                ..Event::plain(Kind::Unheard, seen.report.resource)
+            });
         }
+        events.extend(contested);
+        for event in &mut events {
+            if let (Kind::Corrected | Kind::Drift | Kind::Contested, Some(name)) =
+                (event.kind, event.setting)
+            {
+                let rows = seen.report.found.iter();
+                let row = rows.clone().find(|row| row.name == name && !row.compliant);
+                event.writer = row.and_then(|row| rival::recognise(host, row));
+            }
+        }
+        self.note_drift(&seen.report, took, !events.is_empty());
+        let generation = self.generations.entry(seen.name).or_default();
+        *generation = seen.generation.max(*generation);
+        self.contested.insert(seen.name, seen.contested);
+        self.reports.insert(seen.name, seen.report);
+        Lines { events, trigger: seen.trigger.as_str(), micros: took }
+    }
+
+    /// Counts what the report shows; says whether it is drift that no event had announced.
+    fn count(&mut self, seen: &Seen, took: u64) -> bool {
+        let report = &seen.report;
+        let before = self.reports.get(seen.name);
+        let was_wrong = |name: &str| {
+            before.is_some_and(|before| {
+                before.settings.iter().any(|row| row.name == name && !row.compliant)
+                    && !before.outcomes.iter().any(Outcome::took_effect)
+            })
+        };
+        let wrong = report.found.iter().filter(|row| !row.compliant);
+        let names: BTreeSet<(&'static str, &'static str)> =
+            wrong.map(|row| (row.resource, row.name)).collect();
+        let news: Vec<_> = names.iter().filter(|(_, name)| !was_wrong(name)).collect();
+        for (resource, setting) in &news {
+            self.counts.drift(resource, setting);
+        }
+        let corrected = report.outcomes.iter().any(Outcome::took_effect);
         if corrected {
             self.corrections += 1;
         }
-        if let (Some(row), false) = (drifted, news.is_empty()) {
+        if !report.outcomes.is_empty() {
+            let failed = report.outcomes.iter().any(Outcome::failed);
+            let result = match report.pending.is_empty() {
+                _ if failed => "failed",
+                true => "done",
+                false => "undone",
+            };
+            self.counts.correction(report.resource, result, took);
+        }
+        for outcome in report.outcomes.iter().filter(|outcome| outcome.changed && loads(outcome)) {
+            self.counts.reload(!outcome.failed());
+        }
+        // In a quarrel what is looked at late was held back, not missed.
+        let unheard =
+            seen.trigger == Trigger::Resync && !news.is_empty() && seen.contested.is_empty();
+        if unheard {
+            self.counts.unheard(report.resource);
+        }
+        unheard
+    }
+
+    fn note_drift(&mut self, report: &Report, took: u64, is_news: bool) {
+        let corrected = report.outcomes.iter().any(Outcome::took_effect);
+        let drifted = report.found.iter().find(|row| !row.compliant);
+        if let (Some(row), true) = (drifted, is_news) {
             self.last_drift = Some(LastDrift {
                 at: status::now(),
                 setting: row.name.to_owned(),
-                corrected_in_us: (corrected && seen.report.in_force()).then_some(took),
+                corrected_in_us: (corrected && report.in_force()).then_some(took),
             });
         }
-        self.tell_contest(&seen);
-        let unannounced = seen.trigger == Trigger::Resync && drifted.is_some() && corrected;
-        self.generations.insert(seen.name, seen.generation);
-        self.reports.insert(seen.name, seen.report);
-        unannounced
     }
 
     /// Whether every one of `names` has reported on this policy.
@@ -92,12 +183,19 @@ impl State {
         names.iter().all(|name| self.generations.get(name).is_some_and(|at| *at >= generation))
     }
 
-    /// Tells the service manager and the status file, if there is anything new.
+    /// The policy that was read at `read` is in force everywhere, as far as it can be.
+    pub fn in_force_since(&mut self, read: u64) {
+        self.policy_read = self.policy_read.max(read);
+        self.policy_loaded = status::now();
+    }
+
+    /// Tells the service manager, the status file and the metrics, if there is anything new.
     pub fn publish(&mut self, host: &Host, policy: &Policy, service: &mut Service) {
         let reports: Vec<Report> = self.reports.values().cloned().collect();
         let tally = Tally::of(settings(&reports));
         let summary = status::sentence(tally, policy.mode, self.last_drift.as_ref());
         service.status(&summary);
+        self.publish_metrics(&reports, policy);
         let status = self.status(&reports, policy, summary);
         if self.written.as_ref() == Some(&status) {
             return;
@@ -106,7 +204,10 @@ impl State {
             Ok(()) => self.write_failed = false,
             Err(error) if !self.write_failed => {
                 self.write_failed = true;
-                warn!("{error}; `keepalive-policy status` shows nothing until this is mended");
+                let message = format!(
+                    "{error}; `keepalive-policy status` shows nothing until this is mended"
+                );
+                say(Weight::Warning, Kind::Failed, &message);
             }
             Err(_) => {}
         }
@@ -116,10 +217,11 @@ impl State {
     fn status(&self, reports: &[Report], policy: &Policy, summary: String) -> Status {
         let pid = std::process::id();
         let (settings, problems) = status::rows(reports);
+        let start = self.written.as_ref().map(|before| before.process_start);
         Status {
             version: 1,
             pid,
-            process_start: status::process_start(pid).unwrap_or(0),
+            process_start: start.or_else(|| status::process_start(pid)).unwrap_or(0),
             since: self.since,
             policy: policy.path.clone(),
             mode: policy.mode.as_str().to_owned(),
@@ -127,67 +229,125 @@ impl State {
             summary,
             corrections: self.corrections,
             last_drift: self.last_drift.clone(),
+            policy_read: self.policy_read,
+            policy_refused: self.rejection.clone(),
+            contested: self.contested.values().flatten().map(|name| (*name).to_owned()).collect(),
+            unheard: self.counts.unheard_total(),
             settings,
             problems,
         }
     }
 
-    /// Says why a policy was not taken; once, when SIGHUP and the change of the file both come.
-    pub fn tell_rejection(&mut self, path: &Path, rejection: &impl std::fmt::Display) {
+    fn publish_metrics(&mut self, reports: &[Report], policy: &Policy) {
+        let page = policy.metrics_textfile.as_ref().map(|path| {
+            let rows = settings(reports);
+            let contested = self.contested.values().flatten().collect::<BTreeSet<_>>();
+            let names: BTreeSet<(&str, &str)> = rows.map(|row| (row.resource, row.name)).collect();
+            let row = |row: &'_ Setting| (row.resource, row.name, row.compliant);
+            let now = metrics::Now {
+                settings: settings(reports)
+                    .map(|found| (row(found).0, row(found).1, found.context.as_str(), row(found).2))
+                    .collect(),
+                contested: names
+                    .into_iter()
+                    .map(|(resource, name)| (resource, name, contested.contains(&name)))
+                    .collect(),
+                enforcing: policy.mode == crate::reconcile::Mode::Enforce,
+                policy_loaded: self.policy_loaded,
+                started: self.since,
+            };
+            Page { path: path.clone(), text: metrics::render(&self.counts, &now) }
+        });
+        if page.is_some() || self.scribe.is_some() {
+            self.scribe.get_or_insert_with(Scribe::start).write(page);
+        }
+    }
+
+    /// The daemon stops: what it wrote about itself is no longer true.
+    pub async fn withdraw(&mut self, host: &Host) {
+        if let Some(scribe) = self.scribe.take() {
+            scribe.withdraw().await;
+        }
+        if let Err(error) = Status::clear(host) {
+            say(Weight::Warning, Kind::Failed, &error.to_string());
+        }
+    }
+
+    /// Says why a policy that was read at `read` was not taken; once, when SIGHUP and the change of
+    /// the file both come.
+    pub fn tell_rejection(&mut self, path: &Path, rejection: &impl std::fmt::Display, read: u64) {
+        self.policy_read = self.policy_read.max(read);
         let rejection = rejection.to_string();
         if self.rejection.as_ref() != Some(&rejection) {
-            error!(
-                keepalive_event = "policy",
-                "{}: keeping the previous policy\n{rejection}",
-                path.display()
-            );
+            self.counts.policy(false);
+            let message = format!("{}: keeping the previous policy\n{rejection}", path.display());
+            say(Weight::Error, Kind::PolicyRefused, &message);
             self.rejection = Some(rejection);
         }
+    }
+
+    /// The file says again what is in force; whether it had been refused in between.
+    pub fn forgive_rejection(&mut self) -> bool {
+        self.rejection.take().is_some()
     }
 
     /// Says that a policy is in force now.
     pub fn tell_policy(&mut self, policy: &Policy) {
         self.rejection = None;
-        info!(
-            keepalive_event = "policy",
-            "{}: in force, mode {}",
-            policy.path.display(),
-            policy.mode.as_str()
-        );
+        self.counts.policy(true);
+        let message = format!("{}: in force, mode {}", policy.path.display(), policy.mode.as_str());
+        say(Weight::Info, Kind::Policy, &message);
         for notice in &policy.notices {
-            info!(keepalive_event = "policy", "{notice}");
+            say(Weight::Info, Kind::Policy, notice);
         }
     }
 
     /// Says what can't be watched, once.
-    pub fn tell_unwatched(&mut self, troubles: &[String], every: Duration) {
+    pub fn tell_unwatched(&mut self, troubles: Vec<String>, every: Duration) {
         for trouble in troubles {
-            if self.unwatched.insert(trouble.clone()) {
-                warn!(
-                    keepalive_event = "notice",
-                    "cannot watch {trouble}; changes there are found by rereading every {} s",
-                    every.as_secs()
-                );
+            let message = format!(
+                "cannot watch {trouble}; changes there are found by rereading every {} s",
+                every.as_secs()
+            );
+            if self.unwatched.insert(trouble) {
+                say(Weight::Warning, Kind::Unwatched, &message);
             }
         }
     }
 
-    fn tell_contest(&mut self, seen: &Seen) {
-        let before = self.contested.insert(seen.name, seen.contested).unwrap_or(false);
-        let resource = seen.report.resource;
-        if seen.contested && !before {
-            warn!(
-                keepalive_event = "contested",
-                keepalive_resource = resource,
-                "{resource}: somebody else keeps changing what is set right; corrections are \
-                 spaced out, up to one a minute, until it stops"
-            );
-        } else if before && !seen.contested {
-            info!(
-                keepalive_event = "in-force",
-                keepalive_resource = resource,
-                "{resource}: no longer contested"
-            );
-        }
+    /// Says why nobody is seen writing.
+    pub fn tell_no_witness(&self, error: &std::io::Error) {
+        let message = format!(
+            "[witness] is enabled, and the kernel does not tell who writes: {error}; the unit needs \
+             the drop-in witness.conf, and the kernel fanotify. Everything else works"
+        );
+        say(Weight::Warning, Kind::Notice, &message);
     }
+
+    /// What is contested since this report, and what is no longer.
+    fn note_contest(&self, seen: &Seen) -> Vec<Event> {
+        let none = BTreeSet::new();
+        let before = self.contested.get(seen.name).unwrap_or(&none);
+        let resource = seen.report.resource;
+        let begun = seen.contested.difference(before).map(|name| Event {
+            warning: true,
+            setting: Some(name),
+            message: format!(
+                "{name}: somebody else keeps changing what is set right; corrections are spaced \
+                 out, up to one a minute, until it stops"
+            ),
+            ..Event::plain(Kind::Contested, resource)
+        });
+        let over = before.difference(&seen.contested).map(|name| Event {
+            setting: Some(name),
+            message: format!("{name}: no longer contested"),
+            ..Event::plain(Kind::InForce, resource)
+        });
+        begun.chain(over).collect()
+    }
+}
+
+/// Whether a step made sshd take up its configuration.
+fn loads(outcome: &Outcome) -> bool {
+    ["reload ", "restart ", "send SIGHUP"].iter().any(|verb| outcome.action.starts_with(verb))
 }

@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use tracing::{info, warn};
-
 use crate::host::Host;
-use crate::reconcile::Resource;
+use crate::reconcile::{Mode, Resource};
+use crate::report::journal::{Kind, Weight, say};
 use crate::sshd::Sshd;
 use crate::sysctl::boot::Boot;
 
@@ -20,22 +19,28 @@ const PLACES: [&str; 6] = [
     "/var/lib/keepalive-policy/originals",
 ];
 
-/// Removes them, under the locks: another process that is writing now keeps its own.
-pub fn leftovers(host: &Host) {
+/// Removes them, under the locks: another process that is writing now keeps its own. Audit mode
+/// leaves even these alone.
+pub fn leftovers(host: &Host, mode: Mode) {
+    if mode == Mode::Audit {
+        return;
+    }
     let locks = [Sshd::LOCK, Boot::LOCK, "originals"].map(|name| host.lock(name));
     if let Some(error) = locks.iter().find_map(|lock| lock.as_ref().err()) {
-        warn!("{error}; leftovers of an interrupted run are not looked for");
+        let message = format!("{error}; leftovers of an interrupted run are not looked for");
+        say(Weight::Warning, Kind::Notice, &message);
         return;
     }
     for place in PLACES.map(Path::new) {
         match host.sweep(place) {
             Ok(swept) if swept.is_empty() => {}
-            Ok(swept) => info!(
-                "{}: removed {} left by an interrupted run",
-                place.display(),
-                swept.iter().map(|name| name.to_string_lossy()).collect::<Vec<_>>().join(", ")
-            ),
-            Err(error) => warn!("{error}"),
+            Ok(swept) => {
+                let names: Vec<_> = swept.iter().map(|name| name.to_string_lossy()).collect();
+                let (place, names) = (place.display(), names.join(", "));
+                let message = format!("{place}: removed {names} left by an interrupted run");
+                say(Weight::Info, Kind::Notice, &message);
+            }
+            Err(error) => say(Weight::Warning, Kind::Notice, &error.to_string()),
         }
     }
 }

@@ -1,233 +1,229 @@
-//! inotify, by way of `notify`: directories, not files, so that a file may be replaced, removed or
-//! made later; for every link on the way the directory of its target too. Events are hints: they
-//! mark a resource as due, and what is true is read afterwards.
+//! inotify: directories, not files, so that a file may be replaced, removed or made later; for
+//! every link on the way the directory of its target too. Events are hints: they say whose resource
+//! is due, and what is true is read afterwards.
+//!
+//! By hand, and not by a crate that hides the mask: one that asks for `IN_OPEN` would wake us for
+//! each program that any process starts, since every one opens `/etc/ld.so.cache`; and one that reads
+//! until nothing is left never gets to anything else while somebody writes as fast as he can.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
-use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
+use rustix::io::Errno;
+use tokio::io::Interest as Readiness;
+use tokio::io::unix::AsyncFd;
+use tokio::time::sleep_until;
 
-use super::reconciler::Due;
 use crate::host::Host;
 
+mod mounts;
+mod place;
+mod ready;
 #[cfg(test)]
 mod tests;
+mod throttle;
 
-/// What one party wants to hear of.
-#[derive(Debug)]
-struct Interest {
-    due: Arc<Due>,
-    /// Paths whose entry matters: what was asked for, where it leads, the links on the way. As
-    /// this machine names them.
-    paths: BTreeSet<PathBuf>,
-}
+use mounts::Mounts;
+use place::{Interest, Wanted};
+use ready::{ready, register};
+use throttle::Throttle;
 
-/// What the watcher's thread needs to know.
-#[derive(Debug, Default)]
-struct Shared {
-    interests: BTreeMap<&'static str, Interest>,
-    /// Where a watch is or should be.
-    places: BTreeSet<PathBuf>,
-}
+/// What changes something, and nothing that only looks.
+const MASK: WatchFlags = WatchFlags::MODIFY
+    .union(WatchFlags::CLOSE_WRITE)
+    .union(WatchFlags::ATTRIB)
+    .union(WatchFlags::CREATE)
+    .union(WatchFlags::DELETE)
+    .union(WatchFlags::MOVED_FROM)
+    .union(WatchFlags::MOVED_TO)
+    .union(WatchFlags::DELETE_SELF)
+    .union(WatchFlags::MOVE_SELF);
 
-/// The watches, and who is told.
+/// Room for a few hundred events a call.
+const BUFFER: usize = 16 * 1024;
+
+/// No more than this many calls in one go: the queue holds 16384 events unless it was made larger,
+/// and a writer that is quicker than we read must not keep us from everything else.
+const CALLS: usize = 64;
+
+/// Who is told, by the name that was given to [`Watch::set`].
+pub type Names = BTreeSet<&'static str>;
+
+/// The watches of some parties.
 #[derive(Debug)]
 pub struct Watch {
     host: Host,
-    watcher: RecommendedWatcher,
-    shared: Arc<Mutex<Shared>>,
-    /// What each party needs to be watched.
-    needed: BTreeMap<&'static str, BTreeSet<PathBuf>>,
-    armed: BTreeSet<PathBuf>,
+    eye: Option<AsyncFd<OwnedFd>>,
+    mounts: Option<Mounts>,
+    throttle: Throttle,
+    /// The last reading left something in the queue, which then makes no new readiness.
+    unread: bool,
+    interests: BTreeMap<&'static str, Interest>,
+    /// What an event of each watch descriptor means.
+    wanted: BTreeMap<i32, Wanted>,
 }
 
 /// What came of asking for watches.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Armed {
-    /// Whether something is watched now that wasn't: it must be looked at once more, for what
+    /// Those for whom something is watched now that wasn't: they must look once more, for what
     /// happened before.
-    pub more: bool,
+    pub more: Names,
     /// What could not be watched, and why.
     pub troubles: Vec<String>,
 }
 
 impl Watch {
-    /// Nothing yet. `lost` is marked when a watched directory went away or the watcher fails: then
-    /// a new `Watch` is needed, since inotify goes on reporting a moved directory under its old
-    /// path.
-    ///
-    /// # Errors
-    /// When inotify can't be had (`fs.inotify.max_user_instances`).
-    pub fn new(host: Host, lost: Arc<Due>) -> notify::Result<Self> {
-        let shared = Arc::new(Mutex::new(Shared::default()));
-        let told = Arc::clone(&shared);
-        let watcher =
-            notify::recommended_watcher(move |event: notify::Result<Event>| match event {
-                Ok(event) => tell(&event, &lock(&told), &lost),
-                Err(_) => lost.mark(),
-            })?;
-        let (needed, armed) = (BTreeMap::new(), BTreeSet::new());
-        Ok(Self { host, watcher, shared, needed, armed })
+    /// Nothing yet; inside the runtime, whose poll it joins.
+    #[must_use]
+    pub fn new(host: Host) -> Self {
+        Self {
+            host,
+            eye: None,
+            mounts: None,
+            throttle: Throttle::default(),
+            unread: false,
+            interests: BTreeMap::new(),
+            wanted: BTreeMap::new(),
+        }
     }
 
-    /// Replaces what `name` wants to hear of: paths as the host names them.
-    pub fn set(
-        &mut self,
-        name: &'static str,
-        due: &Arc<Due>,
-        watched: &BTreeSet<PathBuf>,
-    ) -> Armed {
+    /// Replaces what `name` wants to hear of, paths as the host names them, and brings all watches
+    /// into line with what is on the paths now: to be called after each look, since links and
+    /// directories may have come, gone or been swapped.
+    pub fn set(&mut self, name: &'static str, watched: &BTreeSet<PathBuf>) -> Armed {
         let host = self.host.clone();
-        self.set_on(&host, name, due, watched)
+        self.set_on(&host, name, watched)
+    }
+
+    /// Where watches are, or should be.
+    pub fn places(&self) -> impl Iterator<Item = &Path> {
+        self.interests.values().flat_map(|interest| &interest.places).map(PathBuf::as_path)
     }
 
     /// The same for paths of this machine, whatever the root: the policy file.
-    pub fn set_located(
-        &mut self,
-        name: &'static str,
-        due: &Arc<Due>,
-        watched: &BTreeSet<PathBuf>,
-    ) -> Armed {
-        self.set_on(&Host::live(), name, due, watched)
+    pub fn set_located(&mut self, name: &'static str, watched: &BTreeSet<PathBuf>) -> Armed {
+        self.set_on(&Host::live(), name, watched)
     }
 
-    fn set_on(
-        &mut self,
-        host: &Host,
-        name: &'static str,
-        due: &Arc<Due>,
-        watched: &BTreeSet<PathBuf>,
-    ) -> Armed {
-        let (mut paths, mut places) = (BTreeSet::new(), BTreeSet::new());
-        for path in watched {
-            trace(host, path, &mut paths, &mut places);
+    fn set_on(&mut self, host: &Host, name: &'static str, watched: &BTreeSet<PathBuf>) -> Armed {
+        self.interests.insert(name, Interest::trace(host, watched));
+        match self.arm() {
+            Ok(armed) => armed,
+            Err(error) => Armed { more: Names::new(), troubles: vec![explain(error)] },
         }
-        self.needed.insert(name, places);
-        {
-            let mut shared = lock(&self.shared);
-            shared.interests.insert(name, Interest { due: Arc::clone(due), paths });
-            shared.places = self.needed.values().flatten().cloned().collect();
-        }
-        self.arm()
     }
 
-    /// Brings the watches into line with what is needed.
-    fn arm(&mut self) -> Armed {
-        let needed: BTreeSet<PathBuf> = self.needed.values().flatten().cloned().collect();
-        let gone: Vec<PathBuf> = self.armed.difference(&needed).cloned().collect();
-        for place in gone {
-            // A watch whose directory is gone is gone already.
-            let _ = self.watcher.unwatch(&place);
-            self.armed.remove(&place);
+    /// Asks for all watches again. One that is there already stays as it is; one whose directory
+    /// was replaced, mounted over or dropped from the cache comes back with another descriptor.
+    fn arm(&mut self) -> Result<Armed, Errno> {
+        if self.eye.is_none() {
+            self.open()?;
         }
-        let mut result = Armed::default();
-        for place in needed {
-            if self.armed.contains(&place) {
-                continue;
-            }
-            match self.watcher.watch(&place, RecursiveMode::NonRecursive) {
-                Ok(()) => {
-                    self.armed.insert(place);
-                    result.more = true;
+        let Some(eye) = &self.eye else { return Ok(Armed::default()) };
+        let mut armed = Armed::default();
+        let mut wanted: BTreeMap<i32, Wanted> = BTreeMap::new();
+        for (name, interest) in &self.interests {
+            for place in &interest.places {
+                match inotify::add_watch(eye.get_ref(), place, MASK) {
+                    Ok(descriptor) => {
+                        let known = self.wanted.get(&descriptor);
+                        if known.is_none_or(|known| !known.whole.contains(name)) {
+                            armed.more.insert(name);
+                        }
+                        wanted.entry(descriptor).or_default().add(name, place, &interest.paths);
+                    }
+                    // It will be made in a directory that is watched.
+                    Err(Errno::NOENT | Errno::NOTDIR) => {}
+                    Err(error) => {
+                        armed.troubles.push(format!("{}: {}", place.display(), explain(error)));
+                    }
                 }
-                // It will be made in a directory that is watched.
-                Err(error) if is_missing(&error) => {}
-                Err(error) => result.troubles.push(trouble(&place, error)),
             }
         }
-        result
-    }
-}
-
-/// Notes the paths that matter to `path`, and the places where a watch must be.
-fn trace(host: &Host, path: &Path, paths: &mut BTreeSet<PathBuf>, places: &mut BTreeSet<PathBuf>) {
-    let located = host.locate(path);
-    paths.insert(located.clone());
-    // A directory of procfs reports nothing of its grandchildren, and none of it is ever
-    // replaced: the file itself is watched, its inode pinned by who reads it.
-    if path.starts_with("/proc") {
-        places.insert(located);
-        return;
-    }
-    // A link that leads in a circle is watched where it stands.
-    let Ok(resolved) = host.resolve(path) else {
-        places.extend(located.parent().map(Path::to_owned));
-        return;
-    };
-    let target = host.locate(&resolved.path);
-    places.extend(resolved.directories.iter().map(|directory| host.locate(directory)));
-    if target.is_dir() {
-        places.insert(target.clone());
-    }
-    paths.insert(target);
-    paths.extend(resolved.links.iter().map(|link| host.locate(link)));
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn is_missing(error: &notify::Error) -> bool {
-    match &error.kind {
-        notify::ErrorKind::PathNotFound => true,
-        notify::ErrorKind::Io(error) => error.kind() == std::io::ErrorKind::NotFound,
-        _ => false,
-    }
-}
-
-/// `notify` repeats the path, which is ours already.
-fn trouble(place: &Path, mut error: notify::Error) -> String {
-    error.paths.clear();
-    format!("{}: {error}", place.display())
-}
-
-/// Marks whom an event concerns.
-fn tell(event: &Event, shared: &Shared, lost: &Due) {
-    let Shared { interests, places } = shared;
-    // The queue overflowed: events were lost, nobody knows whose.
-    if event.need_rescan() || event.paths.is_empty() {
-        interests.values().for_each(|interest| interest.due.mark());
-        return;
-    }
-    if !changes_something(event.kind) {
-        return;
-    }
-    for path in &event.paths {
-        for interest in interests.values().filter(|interest| concerns(&interest.paths, path)) {
-            interest.due.mark();
+        for stale in self.wanted.keys().filter(|descriptor| !wanted.contains_key(descriptor)) {
+            // One whose directory is gone is gone already.
+            let _ = inotify::remove_watch(eye.get_ref(), *stale);
         }
-        // A directory on the way, or the watched one itself: its watch went with it, or follows it
-        // to where it was moved, and what is in its place now is not watched. Or one that had been
-        // missing.
-        let wanted = || interests.values().any(|interest| interest.paths.contains(path));
-        if replaces_place(event.kind) && (places.contains(path) || wanted() && path.is_dir()) {
-            lost.mark();
+        self.wanted = wanted;
+        Ok(armed)
+    }
+
+    fn open(&mut self) -> Result<(), Errno> {
+        let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+        self.eye = Some(register(fd, Readiness::READABLE).ok_or(Errno::NOSPC)?);
+        self.mounts = Mounts::open();
+        Ok(())
+    }
+
+    /// Waits until something happened that concerns somebody, and says whom. Cancel-safe: what it
+    /// has taken from the queue it returns without waiting again.
+    pub async fn heard(&mut self) -> Names {
+        loop {
+            if let Some(then) = self.throttle.until() {
+                sleep_until(then.into()).await;
+            }
+            let Some(eye) = &self.eye else { return pending().await };
+            let names = tokio::select! {
+                () = ready(eye, Readiness::READABLE), if !self.unread => self.take(),
+                () = std::future::ready(()), if self.unread => self.take(),
+                () = mounts::changed(&mut self.mounts) => self.mounted(),
+            };
+            if !names.is_empty() {
+                return names;
+            }
         }
     }
+
+    /// Reads what is queued.
+    fn take(&mut self) -> Names {
+        let mut names = Names::new();
+        let Some(eye) = &self.eye else { return names };
+        let mut buffer = [MaybeUninit::uninit(); BUFFER];
+        let mut reader = Reader::new(eye.get_ref(), &mut buffer);
+        let (mut events, mut calls) = (0, 0);
+        loop {
+            calls += usize::from(reader.is_buffer_empty());
+            self.unread = calls > CALLS;
+            if self.unread {
+                break;
+            }
+            let Ok(event) = reader.next() else { break };
+            events += 1;
+            if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
+                // Events were lost, nobody knows whose.
+                names.extend(self.interests.keys());
+            } else if let Some(wanted) = self.wanted.get(&event.wd()) {
+                wanted.concerned(event.file_name(), &mut names);
+            }
+        }
+        self.throttle.took(Instant::now(), events);
+        names
+    }
+
+    /// A mount came or went, which no event tells where it is: all look, where it matters to them.
+    fn mounted(&mut self) -> Names {
+        self.throttle.took(Instant::now(), 1);
+        let Some(mounts) = &mut self.mounts else { return Names::new() };
+        let interests = self.interests.values();
+        let places = interests.flat_map(|interest| &interest.places).map(PathBuf::as_path);
+        match mounts.reread(&places.collect()) {
+            true => self.interests.keys().copied().collect(),
+            false => Names::new(),
+        }
+    }
 }
 
-/// Opening and reading change nothing; and our own reading must not wake us.
-const fn changes_something(kind: EventKind) -> bool {
-    !matches!(kind, EventKind::Access(access) if !matches!(access, AccessKind::Close(AccessMode::Write)))
-}
-
-const fn replaces_place(kind: EventKind) -> bool {
-    matches!(
-        kind,
-        EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
-    )
-}
-
-/// Whether `changed` is one of `paths`, an entry of one of them, or above one of them.
-fn concerns(paths: &BTreeSet<PathBuf>, changed: &Path) -> bool {
-    paths.contains(changed)
-        || changed.parent().is_some_and(|parent| paths.contains(parent))
-        || is_above(paths, changed)
-}
-
-/// Whether one of `paths` lies below `changed`.
-fn is_above(paths: &BTreeSet<PathBuf>, changed: &Path) -> bool {
-    paths.iter().any(|path| path != changed && path.starts_with(changed))
+/// What to do about it, where the number alone does not say.
+fn explain(error: Errno) -> String {
+    match error {
+        Errno::MFILE => format!("{error}: raise fs.inotify.max_user_instances"),
+        Errno::NOSPC => format!("{error}: raise fs.inotify.max_user_watches"),
+        _ => error.to_string(),
+    }
 }

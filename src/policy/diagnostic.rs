@@ -44,6 +44,14 @@ impl Diagnostic {
     }
 }
 
+impl Diagnostic {
+    /// The same, when the file begins at line `first` of the text that it was found in.
+    pub(super) fn counted_from(mut self, first: usize) -> Self {
+        self.line = self.line.map(|line| line + 1 - first.min(line));
+        self
+    }
+}
+
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.file.display())?;

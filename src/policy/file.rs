@@ -41,9 +41,27 @@ pub(super) fn read(path: &Path) -> Result<(Vec<u8>, Vec<Diagnostic>), Diagnostic
 /// An ACL needs no look of its own: its mask is what the group bits of the mode then show
 /// (acl(5)), so an entry that grants write shows there.
 fn permissions(path: &Path, file: &File, caller: u32) -> Vec<Diagnostic> {
+    let whose = Whose { real: &file.path, uid: file.uid, mode: file.mode };
+    judge(path, &whose, caller)
+}
+
+/// Whoever can put a file into a directory of fragments writes the policy.
+pub(super) fn others_write(directory: &Path) -> Option<Diagnostic> {
+    let stat = rustix::fs::stat(directory).ok()?;
+    let whose = Whose { real: directory, uid: stat.st_uid, mode: stat.st_mode & 0o7777 };
+    judge(directory, &whose, rustix::process::geteuid().as_raw()).into_iter().next()
+}
+
+struct Whose<'p> {
+    real: &'p Path,
+    uid: u32,
+    mode: u32,
+}
+
+fn judge(path: &Path, file: &Whose<'_>, caller: u32) -> Vec<Diagnostic> {
     let mut complaints = Vec::new();
     let mut refuse = |message: String| complaints.push(Diagnostic::of_file(path, message));
-    let real = shell_word(&file.path);
+    let real = shell_word(file.real);
     if file.uid != 0 && file.uid != caller {
         let owner = if caller == 0 { "root".to_owned() } else { format!("root or uid {caller}") };
         refuse(format!(

@@ -76,11 +76,11 @@ fn check_order(entries: &Entries<'_>, desired: &Desired, findings: &mut Findings
     };
     if between > seconds {
         let message = format!(
-            "`{}` = {between} is above `{}` = {seconds} of line {}: the kernel would probe an idle \
+            "`{}` = {between} is above `{}` = {seconds} of {}: the kernel would probe an idle \
              peer every {between} seconds, not every {seconds}; lower the one or raise the other",
             intvl.name,
             time.name,
-            findings.lines.number(time.value.span().start)
+            findings.line_beside(time.value.span().start, intvl.value.span().start)
         );
         findings.refuse(intvl.value.span(), message);
     }

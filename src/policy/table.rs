@@ -24,13 +24,22 @@ pub(super) enum Table {
     SshConfig,
     Path,
     Daemon,
+    Metrics,
+    Witness,
     /// An inline table in `hops`.
     Hop,
 }
 
 impl Table {
-    pub const SECTIONS: [Self; 5] =
-        [Self::Sysctl, Self::SshdConfig, Self::SshConfig, Self::Path, Self::Daemon];
+    pub const SECTIONS: [Self; 7] = [
+        Self::Sysctl,
+        Self::SshdConfig,
+        Self::SshConfig,
+        Self::Path,
+        Self::Daemon,
+        Self::Metrics,
+        Self::Witness,
+    ];
 
     /// As a message names it.
     const fn label(self) -> &'static str {
@@ -41,13 +50,24 @@ impl Table {
             Self::SshConfig => "[ssh_config]",
             Self::Path => "[path]",
             Self::Daemon => "[daemon]",
+            Self::Metrics => "[metrics]",
+            Self::Witness => "[witness]",
             Self::Hop => "a hop",
         }
     }
 
     fn keys(self) -> Vec<&'static str> {
         match self {
-            Self::Top => vec!["mode", "sysctl", "sshd_config", "ssh_config", "path", "daemon"],
+            Self::Top => vec![
+                "mode",
+                "sysctl",
+                "sshd_config",
+                "ssh_config",
+                "path",
+                "daemon",
+                "metrics",
+                "witness",
+            ],
             Self::Sysctl => Key::ALL.map(Key::name).to_vec(),
             Self::SshdConfig => {
                 let mut keys = Keyword::ALL.map(Keyword::name).to_vec();
@@ -57,6 +77,8 @@ impl Table {
             Self::SshConfig => vec!["ServerAliveInterval", "ServerAliveCountMax"],
             Self::Path => vec!["hops"],
             Self::Daemon => vec!["live_interval", "resync_interval", "reload_spacing"],
+            Self::Metrics => vec!["textfile"],
+            Self::Witness => vec!["enabled"],
             Self::Hop => vec!["name", "idle", "tcp_keepalive"],
         }
     }
@@ -102,12 +124,17 @@ pub(super) fn entries<'t>(
     entries
 }
 
-/// The top-level table `section`, where it is one.
+/// The keys of `table` in all files: where two have the same key, the later file wins.
 pub(super) fn section<'t>(
     table: Table,
-    top: &Entries<'t>,
+    tops: &[Entries<'t>],
     findings: &mut Findings<'_>,
 ) -> Entries<'t> {
+    tops.iter().flat_map(|top| section_of(table, top, findings)).collect()
+}
+
+/// The top-level table of one file, where it is one.
+fn section_of<'t>(table: Table, top: &Entries<'t>, findings: &mut Findings<'_>) -> Entries<'t> {
     let Some(entry) = top.get(table.label().trim_matches(['[', ']'])) else {
         return Entries::new();
     };

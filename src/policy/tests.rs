@@ -6,6 +6,7 @@ use crate::sshd::{Keyword, MatchBlocks};
 use crate::sysctl::Key;
 
 mod file;
+mod fragments;
 mod refused;
 mod robust;
 
@@ -59,14 +60,16 @@ fn the_commented_lines_of_the_example_are_the_defaults() {
         .map(|line| match line.strip_prefix("# ") {
             Some(setting) if setting.contains(" = ") && !setting.contains('*') => setting,
             Some("[path]") => "[path]",
-            Some("[daemon]") => "[daemon]",
+            Some(section @ ("[daemon]" | "[metrics]" | "[witness]")) => section,
             _ => line,
         })
         .flat_map(|line| [line, "\n"])
         .collect();
     let (default, shown) = (policy(EXAMPLE), policy(&uncommented));
     assert_eq!(shown.hops.len(), 2);
-    assert_eq!(Policy { hops: Vec::new(), notices: default.notices.clone(), ..shown }, default);
+    assert!(shown.metrics_textfile.is_some());
+    let shown = Policy { hops: Vec::new(), metrics_textfile: None, ..shown };
+    assert!(shown.says_the_same(&default), "{shown:?}\n{default:?}");
     let set: Vec<&str> = uncommented.lines().filter(|line| !line.starts_with('#')).collect();
     for key in ["never_disconnect", "match_blocks", "hops", "live_interval", "resync_interval"] {
         assert!(set.iter().any(|line| line.starts_with(key)), "{key} is not in the example");

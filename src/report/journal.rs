@@ -1,16 +1,22 @@
 //! The journal is the history: one line an event, with fields to query by, and nothing twice.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd;
 
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
-use super::text::duration;
-use crate::reconcile::{Report, Setting, Severity, Value, micros};
+use crate::reconcile::Value;
 
+mod events;
+mod kind;
 #[cfg(test)]
 mod tests;
+mod told;
+mod writer;
+
+pub use kind::Kind;
+pub use told::Told;
+pub use writer::Writer;
 
 /// Installs the subscriber: the journal with its fields when standard error is connected to it,
 /// else lines on standard error; never both, or every line would stand in the journal twice.
@@ -44,8 +50,8 @@ fn stderr_is_journal() -> bool {
 /// Something worth a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// `corrected`, `drift`, `applied`, `failed`, `refused`, `conflict`, `notice`, `in-force`.
-    pub kind: &'static str,
+    /// What it is about.
+    pub kind: Kind,
     /// Whether somebody should look.
     pub warning: bool,
     /// The resource.
@@ -58,38 +64,16 @@ pub struct Event {
     pub found: Option<Value>,
     /// Where that came from.
     pub source: Option<String>,
+    /// Who wrote what was found, as far as that is known.
+    pub writer: Option<Writer>,
     /// The line.
     pub message: String,
 }
 
-/// What has been told, so that a standing trouble is told once, and its end too.
-#[derive(Debug, Default)]
-pub struct Told {
-    standing: BTreeMap<&'static str, BTreeSet<String>>,
-}
-
-impl Told {
-    /// The events of a report that have not been told yet. `reconciler` tells reports of the same
-    /// resource apart.
-    pub fn news(&mut self, reconciler: &'static str, report: &Report) -> Vec<Event> {
-        let mut events = corrections(report);
-        let standing: Vec<Event> = standing(report).collect();
-        let now: BTreeSet<String> = standing.iter().map(|event| event.message.clone()).collect();
-        let before = self.standing.insert(reconciler, now.clone()).unwrap_or_default();
-        let over = before.difference(&now).next().is_some();
-        events.extend(standing.into_iter().filter(|event| !before.contains(&event.message)));
-        if over && report.in_force() && events.is_empty() {
-            events.push(Event {
-                message: format!("{}: in force again", report.resource),
-                ..Event::plain("in-force", report.resource)
-            });
-        }
-        events
-    }
-}
-
 impl Event {
-    const fn plain(kind: &'static str, resource: &'static str) -> Self {
+    /// A line about a resource as a whole, still without words.
+    #[must_use]
+    pub const fn plain(kind: Kind, resource: &'static str) -> Self {
         Self {
             kind,
             warning: false,
@@ -98,6 +82,7 @@ impl Event {
             desired: None,
             found: None,
             source: None,
+            writer: None,
             message: String::new(),
         }
     }
@@ -105,10 +90,16 @@ impl Event {
     /// Writes the line.
     pub fn log(&self, trigger: &str, micros: u64) {
         let text = |value: Option<Value>| value.map(|value| value.to_string()).unwrap_or_default();
+        let writer = self.writer.as_ref();
+        let message = match writer.and_then(|writer| writer.name.as_deref()) {
+            Some(name) => format!("{}; by the look of it {name} wrote it", self.message),
+            None => self.message.clone(),
+        };
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
-                    keepalive_event = self.kind,
+                    message_id = self.kind.id(),
+                    keepalive_event = self.kind.word(),
                     keepalive_resource = self.resource,
                     keepalive_setting = self.setting,
                     keepalive_desired = text(self.desired),
@@ -116,8 +107,13 @@ impl Event {
                     keepalive_source = self.source.as_deref(),
                     keepalive_trigger = trigger,
                     keepalive_duration_us = micros,
-                    "{}",
-                    self.message
+                    keepalive_writer = writer.and_then(|writer| writer.name.as_deref()),
+                    keepalive_writer_pid = writer.and_then(|writer| writer.pid),
+                    keepalive_writer_command = writer.and_then(|writer| writer.command.as_deref()),
+                    keepalive_writer_exe = writer.and_then(|writer| writer.exe.as_deref()),
+                    keepalive_writer_unit = writer.and_then(|writer| writer.unit.as_deref()),
+                    keepalive_writer_login = writer.and_then(|writer| writer.login.as_deref()),
+                    "{message}"
                 )
             };
         }
@@ -125,112 +121,28 @@ impl Event {
     }
 }
 
-/// What this pass set right.
-fn corrections(report: &Report) -> Vec<Event> {
-    let took = duration(micros(report.took));
-    let held = |row: &&Setting| {
-        !row.compliant && report.settings.iter().any(|now| now.same_row(row) && now.compliant)
-    };
-    let mut events: Vec<Event> = grouped(report.found.iter().filter(held))
-        .into_iter()
-        .map(|(row, contexts)| Event {
-            message: format!(
-                "{}: found {}, {} again in {took} ({contexts})",
-                row.name,
-                found(row),
-                row.desired
-            ),
-            ..Event::of_row("corrected", row)
-        })
-        .collect();
-    let done: Vec<&str> = report
-        .outcomes
-        .iter()
-        .filter(|outcome| outcome.took_effect())
-        .map(|outcome| outcome.action.as_str())
-        .collect();
-    if !done.is_empty() {
-        events.push(Event {
-            message: format!("{}: {}", report.resource, done.join(", ")),
-            ..Event::plain("applied", report.resource)
-        });
-    }
-    events
+/// How much a line matters that is about no resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// What an administrator may want to read.
+    Info,
+    /// What somebody should look at.
+    Warning,
+    /// What keeps the daemon from doing what it is for.
+    Error,
 }
 
-/// What this pass leaves wrong.
-fn standing(report: &Report) -> impl Iterator<Item = Event> {
-    let drift = grouped(report.settings.iter().filter(|row| !row.compliant)).into_iter().map(
-        |(row, contexts)| Event {
-            warning: true,
-            message: format!(
-                "{}: found {}, {} is declared ({contexts})",
-                row.name,
-                found(row),
-                row.desired
-            ),
-            ..Event::of_row("drift", row)
-        },
-    );
-    let failures = report.outcomes.iter().filter_map(|outcome| {
-        outcome.error.as_ref().map(|error| Event {
-            warning: true,
-            message: format!("{}: could not {}: {error}", report.resource, outcome.action),
-            ..Event::plain("failed", report.resource)
-        })
-    });
-    let problems = report.problems.iter().map(|problem| Event {
-        warning: problem.severity != Severity::Notice,
-        source: problem.file.as_ref().map(|file| file.display().to_string()),
-        message: format!("{}: {problem}", problem.resource),
-        ..Event::plain(
-            match problem.severity {
-                Severity::Blocked => "refused",
-                Severity::Conflict => "conflict",
-                Severity::Notice => "notice",
-            },
-            problem.resource,
-        )
-    });
-    drift.chain(failures).chain(problems)
-}
-
-impl Event {
-    fn of_row(kind: &'static str, row: &Setting) -> Self {
-        Self {
-            setting: Some(row.name),
-            desired: Some(row.desired),
-            found: row.effective,
-            source: row.source.as_ref().map(ToString::to_string),
-            ..Self::plain(kind, row.resource)
-        }
+/// Writes a line about the daemon itself.
+pub fn say(weight: Weight, kind: Kind, message: &str) {
+    let (id, word) = (kind.id(), kind.word());
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(message_id = id, keepalive_event = word, "{message}")
+        };
     }
-}
-
-/// `420 (/etc/ssh/sshd_config.d/50-cloud-init.conf:1)`, `nothing`.
-fn found(row: &Setting) -> String {
-    match (row.effective, &row.source) {
-        (Some(value), Some(source)) => format!("{value} ({source})"),
-        (Some(value), None) => value.to_string(),
-        (None, Some(source)) => format!("no valid value ({source})"),
-        (None, None) => "nothing".to_owned(),
+    match weight {
+        Weight::Info => line!(info),
+        Weight::Warning => line!(warn),
+        Weight::Error => line!(error),
     }
-}
-
-/// One event for the contexts of a setting in which the same was found.
-fn grouped<'a>(rows: impl Iterator<Item = &'a Setting>) -> Vec<(&'a Setting, String)> {
-    let mut groups: Vec<(&Setting, String)> = Vec::new();
-    for row in rows {
-        let same = groups.iter_mut().find(|(first, _)| {
-            (first.name, first.effective, &first.source) == (row.name, row.effective, &row.source)
-        });
-        match same {
-            Some((_, contexts)) => {
-                contexts.push_str(", ");
-                contexts.push_str(&row.context);
-            }
-            None => groups.push((row, row.context.clone())),
-        }
-    }
-    groups
 }

@@ -42,6 +42,19 @@ pub struct Status {
     pub corrections: u64,
     /// The last drift, if any.
     pub last_drift: Option<LastDrift>,
+    /// When the policy in force was read, in microseconds of the monotonic clock; also when it was
+    /// refused, and the previous one is in force.
+    #[serde(default)]
+    pub policy_read: u64,
+    /// Why the policy file, as it is now, was refused.
+    #[serde(default)]
+    pub policy_refused: Option<String>,
+    /// The settings that somebody else keeps changing.
+    #[serde(default)]
+    pub contested: Vec<String>,
+    /// Drifts that no event had announced.
+    #[serde(default)]
+    pub unheard: u64,
     /// The rows, as in `check`.
     pub settings: Vec<Json>,
     /// The problems, as in `check`.
@@ -156,6 +169,14 @@ pub fn process_start(pid: u32) -> Option<u64> {
 #[must_use]
 pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// Microseconds of the clock that never jumps; it says which of two things came first.
+#[must_use]
+pub fn monotonic() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let whole = u64::try_from(now.tv_sec).unwrap_or(0).saturating_mul(1_000_000);
+    whole.saturating_add(u64::try_from(now.tv_nsec / 1_000).unwrap_or(0))
 }
 
 /// The time of day, `12:31:07 UTC`: the same on every host of a fleet.

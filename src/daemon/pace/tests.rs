@@ -1,53 +1,107 @@
 use super::*;
 
-fn wait(pace: &Pace, now: Instant) -> Duration {
-    pace.not_before().map_or(Duration::ZERO, |then| then.saturating_duration_since(now))
+const TIME: Name = "net.ipv4.tcp_keepalive_time";
+const PROBES: Name = "net.ipv4.tcp_keepalive_probes";
+const SOON: Duration = Duration::from_micros(100);
+
+fn names(names: &[Name]) -> BTreeSet<Name> {
+    names.iter().copied().collect()
+}
+
+fn wait(then: Option<Instant>, now: Instant) -> Duration {
+    then.map_or(Duration::ZERO, |then| then.saturating_duration_since(now))
 }
 
 #[test]
 fn a_single_correction_costs_only_the_spacing() {
     let now = Instant::now();
-    let mut pace = Pace::new(Duration::from_secs(2));
-    pace.record(now, Pass::Corrected);
-    assert_eq!(wait(&pace, now), Duration::from_secs(2));
+    let mut pace = Pace::default();
+    pace.set_spacing(Duration::from_secs(2));
+    pace.record(now, SOON, Pass::Corrected, &names(&[TIME]));
+    assert_eq!(wait(pace.not_before(), now), Duration::from_secs(2));
     assert_eq!(pace.retry_at(), None);
-    assert!(!pace.contested());
+    assert_eq!(pace.contested(), names(&[]));
+    assert!(pace.may_correct(now, &names(&[TIME])));
+}
+
+/// Drifts again as soon as it is set right, and is looked at whenever it may be.
+#[test]
+fn a_quarrel_backs_off_to_the_ceiling_and_stays_there_until_it_is_over() {
+    let mut now = Instant::now();
+    let mut pace = Pace::default();
+    let mut waits = Vec::new();
+    for _ in 0..30 {
+        pace.record(now, SOON, Pass::Corrected, &names(&[TIME]));
+        pace.record(now, SOON, Pass::Held, &names(&[TIME]));
+        let wait = wait(pace.retry_at(), now);
+        now += wait;
+        assert!(pace.may_correct(now, &names(&[TIME])));
+        waits.push(wait.as_millis());
+    }
+    assert_eq!(waits[..12], [0, 0, 0, 0, 0, 0, 0, 0, 100, 200, 400, 800]);
+    assert_eq!(waits[18..], [60_000; 12]);
+    assert_eq!(pace.contested(), names(&[TIME]));
+    pace.record(now + Duration::from_secs(80), SOON, Pass::Quiet, &names(&[]));
+    assert_eq!(pace.contested(), names(&[TIME]), "too early to tell");
+    now += Duration::from_secs(160);
+    pace.record(now, SOON, Pass::Quiet, &names(&[]));
+    assert_eq!(pace.contested(), names(&[]));
+    pace.record(now, SOON, Pass::Corrected, &names(&[TIME]));
+    assert!(pace.may_correct(now, &names(&[TIME])));
 }
 
 #[test]
-fn a_quarrel_backs_off_to_the_ceiling_and_is_forgotten_after_a_quiet_minute() {
-    let mut now = Instant::now();
-    let mut pace = Pace::new(Duration::ZERO);
-    let mut waits = Vec::new();
-    for _ in 0..PATIENCE + 4 {
-        pace.record(now, Pass::Corrected);
-        waits.push(wait(&pace, now).as_millis());
+fn a_quarrel_over_one_setting_delays_no_other() {
+    let now = Instant::now();
+    let mut pace = Pace::default();
+    for _ in 0..12 {
+        pace.record(now, SOON, Pass::Undone, &names(&[TIME]));
     }
-    assert_eq!(waits[PATIENCE - 1..], [0, 100, 200, 400, 800]);
-    assert!(pace.contested());
-    for _ in 0..100 {
-        pace.record(now, Pass::Corrected);
+    assert!(!pace.may_correct(now, &names(&[TIME])));
+    assert!(pace.may_correct(now, &names(&[PROBES])));
+    assert!(pace.may_correct(now, &names(&[TIME, PROBES])));
+    assert!(pace.may_correct(now, &names(&[])), "what is no drift: a stale sshd");
+}
+
+#[test]
+fn what_was_undone_at_once_is_tried_again_without_a_word_from_anybody() {
+    let now = Instant::now();
+    let mut pace = Pace::default();
+    pace.record(now, SOON, Pass::Undone, &names(&[TIME]));
+    assert_eq!(wait(pace.retry_at(), now), RETRY);
+}
+
+#[test]
+fn looking_in_vain_is_spaced_out_and_in_a_quarrel_more() {
+    let now = Instant::now();
+    let look = Duration::from_millis(150);
+    let mut pace = Pace::default();
+    for _ in 0..20 {
+        pace.record(now, look, Pass::Quiet, &names(&[]));
+        assert_eq!(pace.not_before(), None);
     }
-    assert_eq!(wait(&pace, now), CEILING);
-    now += WINDOW + Duration::from_secs(1);
-    pace.record(now, Pass::Quiet);
-    assert!(!pace.contested());
-    pace.record(now, Pass::Corrected);
-    assert_eq!(wait(&pace, now), Duration::ZERO);
+    pace.record(now, look, Pass::Quiet, &names(&[]));
+    assert_eq!(wait(pace.not_before(), now), look * 20);
+    for _ in 0..12 {
+        pace.record(now, look, Pass::Corrected, &names(&[TIME]));
+    }
+    pace.record(now, look, Pass::Held, &names(&[TIME]));
+    assert_eq!(wait(pace.not_before(), now), look * 100);
 }
 
 #[test]
 fn failures_are_tried_again_at_growing_intervals_that_end_with_success() {
     let now = Instant::now();
-    let mut pace = Pace::new(Duration::ZERO);
+    let mut pace = Pace::default();
     let mut waits = Vec::new();
     for _ in 0..9 {
-        pace.record(now, Pass::Failed);
+        pace.record(now, SOON, Pass::Failed, &names(&[TIME]));
         waits.push(pace.retry_at().unwrap().duration_since(now).as_secs());
     }
     assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
-    pace.record(now, Pass::Quiet);
+    assert_eq!(pace.contested(), names(&[]), "nobody else is to blame");
+    pace.record(now, SOON, Pass::Quiet, &names(&[]));
     assert_eq!(pace.retry_at(), None);
-    pace.record(now, Pass::Failed);
+    pace.record(now, SOON, Pass::Failed, &names(&[TIME]));
     assert_eq!(pace.retry_at().unwrap().duration_since(now), RETRY);
 }

@@ -22,7 +22,8 @@ fn seen(trigger: Trigger, found: i64, now: i64, generation: u64) -> Seen {
         name: Live::LOCK,
         trigger,
         generation,
-        contested: false,
+        mode: Mode::Enforce,
+        contested: BTreeSet::new(),
         report: Report {
             resource: "sysctl",
             found: vec![row(found)],
@@ -40,13 +41,44 @@ fn seen(trigger: Trigger, found: i64, now: i64, generation: u64) -> Seen {
     }
 }
 
+/// No files that would name a rival.
+fn nowhere() -> Host {
+    Host::at("/proc/self/nothing")
+}
+
+#[test]
+fn what_is_contested_is_said_once_and_its_end_too() {
+    let mut state = State::default();
+    let mut report = |contested: bool| {
+        let mut seen = seen(Trigger::Event, 7200, 600, 1);
+        if contested {
+            seen.contested.insert("net.ipv4.tcp_keepalive_time");
+        }
+        let lines = state.take(&nowhere(), seen);
+        let about = |event: &Event| matches!(event.kind, Kind::Contested | Kind::InForce);
+        let events = lines.events.into_iter().filter(about);
+        events.map(|event| event.message).collect::<Vec<_>>()
+    };
+    assert_eq!(report(false), [""; 0]);
+    assert_eq!(
+        report(true),
+        [
+            "net.ipv4.tcp_keepalive_time: somebody else keeps changing what is set right; corrections \
+          are spaced out, up to one a minute, until it stops"
+        ]
+    );
+    assert_eq!(report(true), [""; 0]);
+    assert_eq!(report(false), ["net.ipv4.tcp_keepalive_time: no longer contested"]);
+}
+
 #[test]
 fn drift_that_only_the_rereading_found_means_deaf_watches() {
     let mut state = State::default();
-    assert!(!state.take(seen(Trigger::Event, 7200, 600, 1)));
-    assert!(!state.take(seen(Trigger::Resync, 600, 600, 1)));
-    assert!(state.take(seen(Trigger::Resync, 7200, 600, 1)));
-    assert_eq!(state.corrections, 2);
+    let unheard = |lines: Lines| lines.events.iter().any(|event| event.kind == Kind::Unheard);
+    assert!(!unheard(state.take(&nowhere(), seen(Trigger::Event, 7200, 600, 1))));
+    assert!(!unheard(state.take(&nowhere(), seen(Trigger::Resync, 600, 600, 1))));
+    assert!(unheard(state.take(&nowhere(), seen(Trigger::Resync, 7200, 600, 1))));
+    assert_eq!((state.corrections, state.counts.unheard_total()), (2, 1));
     assert_eq!(state.last_drift.unwrap().corrected_in_us, Some(900));
 }
 
@@ -55,10 +87,10 @@ fn a_policy_is_in_force_when_all_have_reported_on_it() {
     let mut state = State::default();
     let names = [Live::LOCK];
     assert!(!state.complete(&names, 1));
-    state.take(seen(Trigger::Start, 600, 600, 1));
+    state.take(&nowhere(), seen(Trigger::Start, 600, 600, 1));
     assert!(state.complete(&names, 1));
     assert!(!state.complete(&names, 2));
-    state.take(seen(Trigger::Policy, 600, 600, 2));
+    state.take(&nowhere(), seen(Trigger::Policy, 600, 600, 2));
     assert!(state.complete(&names, 2));
 }
 
@@ -66,12 +98,12 @@ fn a_policy_is_in_force_when_all_have_reported_on_it() {
 fn drift_that_stands_is_dated_when_it_was_first_seen() {
     let mut state = State::default();
     let mut standing = seen(Trigger::Event, 7200, 7200, 1);
-    state.take(standing);
+    state.take(&nowhere(), standing);
     let first = state.last_drift.clone().unwrap();
     assert_eq!(first.corrected_in_us, None);
     state.last_drift = None;
     standing = seen(Trigger::Resync, 7200, 7200, 1);
-    state.take(standing);
+    state.take(&nowhere(), standing);
     assert_eq!(state.last_drift, None);
 }
 
@@ -81,7 +113,7 @@ fn what_is_published_is_written_only_when_it_is_news() {
     let host = Host::at(directory.path());
     let policy = Policy { mode: Mode::Enforce, ..policy() };
     let (mut state, mut service) = (State::default(), Service::default());
-    state.take(seen(Trigger::Start, 600, 600, 1));
+    state.take(&nowhere(), seen(Trigger::Start, 600, 600, 1));
     state.publish(&host, &policy, &mut service);
     let status = Status::read(&host).unwrap().unwrap();
     assert!(status.in_force);

@@ -1,7 +1,8 @@
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use super::*;
-use crate::reconcile::{Outcome, Problem, Source};
+use crate::reconcile::{Mode, Outcome, Pending, Problem, Report, Setting, Severity, Source};
 
 fn row(context: &str, effective: i64, source: Option<&str>) -> Setting {
     Setting {
@@ -44,7 +45,7 @@ fn a_correction_is_one_line_for_all_contexts_in_which_the_same_was_found() {
     let mut report = report(found, settings);
     report.outcomes = vec![Outcome::of("create /etc/x", || Ok::<(), String>(()))];
     assert_eq!(
-        messages(&Told::default().news("sysctl-boot", &report)),
+        messages(&Told::default().news("sysctl-boot", &report, Mode::Enforce, Instant::now())),
         [
             "net.ipv4.tcp_keepalive_time: found 7200, 600 again in 4.2 ms (live)",
             "net.ipv4.tcp_keepalive_time: found 900 (/etc/sysctl.d/a.conf:3), 600 again in 4.2 ms (boot, procps)",
@@ -56,20 +57,75 @@ fn a_correction_is_one_line_for_all_contexts_in_which_the_same_was_found() {
 #[test]
 fn a_standing_trouble_is_told_once_and_its_end_too() {
     let mut told = Told::default();
+    let mut now = Instant::now();
     let wrong = || vec![row("live", 900, None)];
     let mut bad = report(wrong(), wrong());
     bad.problems = vec![Problem::new("sysctl", Severity::Conflict, "no way")];
     bad.outcomes = vec![Outcome::of("write it", || Err("read-only"))];
     assert_eq!(
-        messages(&told.news("sysctl-live", &bad)),
+        messages(&told.news("sysctl-live", &bad, Mode::Enforce, now)),
         [
             "net.ipv4.tcp_keepalive_time: found 900, 600 is declared (live)",
             "sysctl: could not write it: read-only",
             "sysctl: no way",
         ]
     );
-    assert_eq!(told.news("sysctl-live", &bad), []);
+    assert_eq!(told.news("sysctl-live", &bad, Mode::Enforce, now), []);
+    let mut again = Vec::new();
+    for minute in 1..=60 {
+        now += Duration::from_secs(60);
+        if !told.news("sysctl-live", &bad, Mode::Enforce, now).is_empty() {
+            again.push(minute);
+        }
+    }
+    assert_eq!(again, [5, 15, 35], "reminders");
     let good = report(vec![row("live", 600, None)], vec![row("live", 600, None)]);
-    assert_eq!(messages(&told.news("sysctl-live", &good)), ["sysctl: in force again"]);
-    assert_eq!(told.news("sysctl-live", &good), []);
+    assert_eq!(
+        messages(&told.news("sysctl-live", &good, Mode::Enforce, now)),
+        ["sysctl: in force again"]
+    );
+    assert_eq!(told.news("sysctl-live", &good, Mode::Enforce, now), []);
+}
+
+/// `journalctl -x` shows what belongs to a line's number.
+#[test]
+fn the_catalog_explains_every_kind_of_line() {
+    let catalog = include_str!("../../../systemd/keepalive-policy.catalog");
+    let entries: Vec<&str> = catalog.split("\n-- ").skip(1).collect();
+    assert_eq!(entries.len(), Kind::ALL.len());
+    for kind in Kind::ALL {
+        let entry = entries.iter().find(|entry| entry.starts_with(kind.id()));
+        let entry = entry.unwrap_or_else(|| panic!("{kind:?} is not explained"));
+        for field in ["\nSubject: ", "\nDefined-By: keepalive-policy\n", "\nDocumentation: man:"] {
+            assert!(entry.contains(field), "{kind:?} has no {field}");
+        }
+        let (_, text) = entry.split_once("\n\n").unwrap();
+        assert!(text.trim().len() > 80, "{kind:?} is hardly explained");
+    }
+}
+
+#[test]
+fn audit_says_in_one_line_what_it_would_have_done() {
+    let wrong = || vec![row("live", 900, None)];
+    let mut audited = report(wrong(), wrong());
+    let pending = |text: &str| Pending {
+        resource: "sysctl",
+        text: text.to_owned(),
+        change: serde_json::Value::Null,
+    };
+    audited.pending = vec![
+        pending("net.ipv4.tcp_keepalive_time: 900 -> 600"),
+        pending(
+            "--- /etc/a\n+++ /etc/a\n@@ -1 +1 @@\n-x\n+y\n--- /dev/null\n+++ /etc/b\n@@ -0,0 +1 @@\n+z\nreload ssh.service\n",
+        ),
+    ];
+    let mut told = Told::default();
+    assert_eq!(
+        messages(&told.news("sysctl-live", &audited, Mode::Audit, Instant::now())),
+        [
+            "net.ipv4.tcp_keepalive_time: found 900, 600 is declared (live)",
+            "sysctl: would net.ipv4.tcp_keepalive_time: 900 -> 600, edit /etc/a, create /etc/b, \
+             reload ssh.service (audit: nothing is changed)",
+        ]
+    );
 }

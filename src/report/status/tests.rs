@@ -12,6 +12,10 @@ fn status(process_start: u64) -> Status {
         summary: String::new(),
         corrections: 0,
         last_drift: None,
+        policy_read: 0,
+        policy_refused: None,
+        contested: Vec::new(),
+        unheard: 0,
         settings: Vec::new(),
         problems: Vec::new(),
     }

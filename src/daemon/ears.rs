@@ -1,0 +1,52 @@
+//! What the daemon listens to. The kernel's values have watches of their own: their events wait for
+//! nobody else's.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::watching::{Armed, Names, Watch};
+use crate::host::Host;
+use crate::reconcile::Resource;
+use crate::sysctl::live::Live;
+
+/// The name under which the policy file itself is watched.
+pub const POLICY: &str = "policy";
+
+/// All watches.
+#[derive(Debug)]
+pub struct Ears {
+    live: Watch,
+    files: Watch,
+}
+
+impl Ears {
+    /// Nothing is watched yet.
+    #[must_use]
+    pub fn new(host: &Host) -> Self {
+        Self { live: Watch::new(host.clone()), files: Watch::new(host.clone()) }
+    }
+
+    /// Waits until something happened, and says to whom it matters. Cancel-safe.
+    pub async fn heard(&mut self) -> Names {
+        tokio::select! {
+            names = self.live.heard() => names,
+            names = self.files.heard() => names,
+        }
+    }
+
+    /// What a reconciler wants to hear of from now on.
+    pub fn set(&mut self, name: &'static str, watched: &BTreeSet<PathBuf>) -> Armed {
+        let watch = if name == Live::LOCK { &mut self.live } else { &mut self.files };
+        watch.set(name, watched)
+    }
+
+    /// The directories that are watched.
+    pub fn places(&self) -> impl Iterator<Item = &Path> {
+        self.files.places()
+    }
+
+    /// The files of the policy.
+    pub fn set_policy(&mut self, files: &BTreeSet<PathBuf>) -> Armed {
+        self.files.set_located(POLICY, files)
+    }
+}

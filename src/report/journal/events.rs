@@ -1,0 +1,151 @@
+//! From a report to the lines about it. Pure.
+
+use super::{Event, Kind};
+use crate::reconcile::{Mode, Report, Setting, Severity, micros};
+use crate::report::text::duration;
+
+/// What this pass set right.
+pub(super) fn corrections(report: &Report) -> Vec<Event> {
+    let took = duration(micros(report.took));
+    let held = |row: &&Setting| {
+        !row.compliant && report.settings.iter().any(|now| now.same_row(row) && now.compliant)
+    };
+    let mut events: Vec<Event> = grouped(report.found.iter().filter(held))
+        .into_iter()
+        .map(|(row, contexts)| Event {
+            message: format!(
+                "{}: found {}, {} again in {took} ({contexts})",
+                row.name,
+                found(row),
+                row.desired
+            ),
+            ..Event::of_row(Kind::Corrected, row)
+        })
+        .collect();
+    let done: Vec<&str> = report
+        .outcomes
+        .iter()
+        .filter(|outcome| outcome.took_effect())
+        .map(|outcome| outcome.action.as_str())
+        .collect();
+    if !done.is_empty() {
+        events.push(Event {
+            message: format!("{}: {}", report.resource, done.join(", ")),
+            ..Event::plain(Kind::Applied, report.resource)
+        });
+    }
+    events
+}
+
+/// What this pass leaves wrong.
+pub(super) fn standing(report: &Report) -> impl Iterator<Item = Event> {
+    let drift = grouped(report.settings.iter().filter(|row| !row.compliant)).into_iter().map(
+        |(row, contexts)| Event {
+            warning: true,
+            message: format!(
+                "{}: found {}, {} is declared ({contexts})",
+                row.name,
+                found(row),
+                row.desired
+            ),
+            ..Event::of_row(Kind::Drift, row)
+        },
+    );
+    let failures = report.outcomes.iter().filter_map(|outcome| {
+        outcome.error.as_ref().map(|error| Event {
+            warning: true,
+            message: format!("{}: could not {}: {error}", report.resource, outcome.action),
+            ..Event::plain(Kind::Failed, report.resource)
+        })
+    });
+    let problems = report.problems.iter().map(|problem| Event {
+        warning: problem.severity != Severity::Notice,
+        source: problem.file.as_ref().map(|file| file.display().to_string()),
+        message: format!("{}: {problem}", problem.resource),
+        ..Event::plain(
+            match problem.severity {
+                Severity::Blocked => Kind::Refused,
+                Severity::Conflict => Kind::Conflict,
+                Severity::Notice => Kind::Notice,
+            },
+            problem.resource,
+        )
+    });
+    drift.chain(failures).chain(problems)
+}
+
+/// What this pass would have done, had it been allowed to.
+pub(super) fn would(report: &Report, mode: Mode) -> Option<Event> {
+    if mode == Mode::Enforce || report.pending.is_empty() {
+        return None;
+    }
+    let steps: Vec<String> =
+        report.pending.iter().flat_map(|pending| brief(&pending.text)).collect();
+    Some(Event {
+        message: format!(
+            "{}: would {} (audit: nothing is changed)",
+            report.resource,
+            steps.join(", ")
+        ),
+        ..Event::plain(Kind::Would, report.resource)
+    })
+}
+
+/// A change in words that fit a line: a unified diff shrinks to what it does to which file.
+fn brief(text: &str) -> Vec<String> {
+    let mut steps = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if let Some(before) = line.strip_prefix("--- ") {
+            let after = lines.next().and_then(|line| line.strip_prefix("+++ ")).unwrap_or_default();
+            steps.push(match (before, after) {
+                ("/dev/null", after) => format!("create {after}"),
+                (before, "/dev/null") => format!("remove {before}"),
+                (before, _) => format!("edit {before}"),
+            });
+        } else if !line.starts_with(['+', '-', '@', ' ', '\\']) && !line.is_empty() {
+            steps.push(line.to_owned());
+        }
+    }
+    steps
+}
+
+impl Event {
+    fn of_row(kind: Kind, row: &Setting) -> Self {
+        Self {
+            setting: Some(row.name),
+            desired: Some(row.desired),
+            found: row.effective,
+            source: row.source.as_ref().map(ToString::to_string),
+            ..Self::plain(kind, row.resource)
+        }
+    }
+}
+
+/// `420 (/etc/ssh/sshd_config.d/50-cloud-init.conf:1)`, `nothing`.
+fn found(row: &Setting) -> String {
+    match (row.effective, &row.source) {
+        (Some(value), Some(source)) => format!("{value} ({source})"),
+        (Some(value), None) => value.to_string(),
+        (None, Some(source)) => format!("no valid value ({source})"),
+        (None, None) => "nothing".to_owned(),
+    }
+}
+
+/// One event for the contexts of a setting in which the same was found.
+fn grouped<'a>(rows: impl Iterator<Item = &'a Setting>) -> Vec<(&'a Setting, String)> {
+    let mut groups: Vec<(&Setting, String)> = Vec::new();
+    for row in rows {
+        let same = groups.iter_mut().find(|(first, _)| {
+            (first.name, first.effective, &first.source) == (row.name, row.effective, &row.source)
+        });
+        match same {
+            Some((_, contexts)) => {
+                contexts.push_str(", ");
+                contexts.push_str(&row.context);
+            }
+            None => groups.push((row, row.context.clone())),
+        }
+    }
+    groups
+}

@@ -1,0 +1,65 @@
+//! What has been said already. A standing trouble is told once, again at growing intervals for those
+//! who were not there, and its end is told too.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::events::{corrections, standing, would};
+use super::{Event, Kind};
+use crate::reconcile::{Mode, Report};
+
+/// A trouble that stands is told again after this time, then after twice as much, and so on,
+const FIRST: Duration = Duration::from_secs(5 * 60);
+
+/// at last once a day.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The troubles that stand, by reconciler and line.
+#[derive(Debug, Default)]
+pub struct Told {
+    standing: BTreeMap<&'static str, BTreeMap<String, Reminder>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Reminder {
+    due: Instant,
+    interval: Duration,
+}
+
+impl Told {
+    /// The events of a report that are to be told at `now`. `reconciler` tells reports of the same
+    /// resource apart.
+    pub fn news(
+        &mut self,
+        reconciler: &'static str,
+        report: &Report,
+        mode: Mode,
+        now: Instant,
+    ) -> Vec<Event> {
+        let mut events = corrections(report);
+        let mut before = self.standing.remove(reconciler).unwrap_or_default();
+        let mut stands = BTreeMap::new();
+        for event in standing(report).chain(would(report, mode)) {
+            let reminder = match before.remove(&event.message) {
+                Some(reminder) if now < reminder.due => reminder,
+                known => {
+                    let interval = known.map_or(FIRST, |known| (known.interval * 2).min(LONGEST));
+                    let reminder = Reminder { due: now + interval, interval };
+                    if !stands.contains_key(&event.message) {
+                        events.push(event.clone());
+                    }
+                    reminder
+                }
+            };
+            stands.insert(event.message, reminder);
+        }
+        self.standing.insert(reconciler, stands);
+        if !before.is_empty() && report.in_force() && events.is_empty() {
+            events.push(Event {
+                message: format!("{}: in force again", report.resource),
+                ..Event::plain(Kind::InForce, report.resource)
+            });
+        }
+        events
+    }
+}
