@@ -9,18 +9,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
+use rustix::fs::inotify::{self, ReadFlags, Reader, WatchFlags};
 use rustix::io::Errno;
-use tokio::io::Interest as Readiness;
-use tokio::io::unix::AsyncFd;
 use tokio::time::sleep_until;
 
 use crate::host::Host;
 
+mod eye;
 mod mounts;
 mod place;
 mod ready;
@@ -28,9 +26,9 @@ mod ready;
 mod tests;
 mod throttle;
 
+use eye::Eye;
 use mounts::Mounts;
 use place::{Interest, Wanted};
-use ready::{ready, register};
 use throttle::Throttle;
 
 /// What changes something, and nothing that only looks.
@@ -58,7 +56,7 @@ pub type Names = BTreeSet<&'static str>;
 #[derive(Debug)]
 pub struct Watch {
     host: Host,
-    eye: Option<AsyncFd<OwnedFd>>,
+    eye: Option<Eye>,
     mounts: Option<Mounts>,
     throttle: Throttle,
     /// The last reading left something in the queue, which then makes no new readiness.
@@ -122,15 +120,16 @@ impl Watch {
     /// Asks for all watches again. One that is there already stays as it is; one whose directory
     /// was replaced, mounted over or dropped from the cache comes back with another descriptor.
     fn arm(&mut self) -> Result<Armed, Errno> {
-        if self.eye.is_none() {
-            self.open()?;
+        if self.eye.as_ref().and_then(Eye::fd).is_none() {
+            self.eye = Some(Eye::new()?);
+            self.mounts = Mounts::open();
         }
-        let Some(eye) = &self.eye else { return Ok(Armed::default()) };
+        let Some(fd) = self.eye.as_ref().and_then(Eye::fd) else { return Ok(Armed::default()) };
         let mut armed = Armed::default();
         let mut wanted: BTreeMap<i32, Wanted> = BTreeMap::new();
         for (name, interest) in &self.interests {
             for place in &interest.places {
-                match inotify::add_watch(eye.get_ref(), place, MASK) {
+                match inotify::add_watch(fd, place, MASK) {
                     Ok(descriptor) => {
                         let known = self.wanted.get(&descriptor);
                         if known.is_none_or(|known| !known.whole.contains(name)) {
@@ -148,29 +147,24 @@ impl Watch {
         }
         for stale in self.wanted.keys().filter(|descriptor| !wanted.contains_key(descriptor)) {
             // One whose directory is gone is gone already.
-            let _ = inotify::remove_watch(eye.get_ref(), *stale);
+            let _ = inotify::remove_watch(fd, *stale);
         }
         self.wanted = wanted;
         Ok(armed)
-    }
-
-    fn open(&mut self) -> Result<(), Errno> {
-        let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-        self.eye = Some(register(fd, Readiness::READABLE).ok_or(Errno::NOSPC)?);
-        self.mounts = Mounts::open();
-        Ok(())
     }
 
     /// Waits until something happened that concerns somebody, and says whom. Cancel-safe: what it
     /// has taken from the queue it returns without waiting again.
     pub async fn heard(&mut self) -> Names {
         loop {
-            if let Some(then) = self.throttle.until() {
+            let Some(eye) = &mut self.eye else { return pending().await };
+            if let Some(then) = self.throttle.until().filter(|then| *then > Instant::now()) {
+                eye.shut();
                 sleep_until(then.into()).await;
             }
-            let Some(eye) = &self.eye else { return pending().await };
+            eye.open();
             let names = tokio::select! {
-                () = ready(eye, Readiness::READABLE), if !self.unread => self.take(),
+                () = eye.readable(), if !self.unread => self.take(),
                 () = std::future::ready(()), if self.unread => self.take(),
                 () = mounts::changed(&mut self.mounts) => self.mounted(),
             };
@@ -183,9 +177,9 @@ impl Watch {
     /// Reads what is queued.
     fn take(&mut self) -> Names {
         let mut names = Names::new();
-        let Some(eye) = &self.eye else { return names };
+        let Some(fd) = self.eye.as_ref().and_then(Eye::fd) else { return names };
         let mut buffer = [MaybeUninit::uninit(); BUFFER];
-        let mut reader = Reader::new(eye.get_ref(), &mut buffer);
+        let mut reader = Reader::new(fd, &mut buffer);
         let (mut events, mut calls) = (0, 0);
         loop {
             calls += usize::from(reader.is_buffer_empty());
