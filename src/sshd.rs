@@ -14,6 +14,7 @@ pub mod edit;
 pub mod evaluate;
 pub mod glob;
 pub mod install;
+pub mod instance;
 pub mod judge;
 pub mod match_criteria;
 pub mod plan;

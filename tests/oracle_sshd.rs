@@ -7,6 +7,7 @@
 mod oracle {
     mod edits;
     mod lines;
+    mod other_release;
     mod random;
     mod real;
     mod trees;
