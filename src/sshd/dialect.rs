@@ -1,13 +1,27 @@
 //! What sshd's grammar depends on: the version of the sshd that reads it.
 
+pub mod ask;
+
 /// The upstream version that a grammar belongs to, as in `OpenSSH_9.2p1`.
 ///
-/// Vendors backport features, so this decides only where releases read the *same text* differently,
-/// never whether a feature is there.
+/// Vendors backport features. The version therefore decides only where releases read the *same
+/// text* differently; what `Include` does in old releases is asked of sshd itself, see [`ask`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dialect {
     version: (u16, u16),
     release: Vec<u8>,
+    include: Include,
+}
+
+/// What becomes of `Include`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Include {
+    /// Unknown to sshd.
+    Missing,
+    /// 8.2 and 8.3 never match a block of a file that is included before the first `Match`.
+    ForgetsBlocks,
+    /// As documented.
+    Sound,
 }
 
 impl Default for Dialect {
@@ -21,7 +35,16 @@ impl Dialect {
     /// The dialect of OpenSSH `major.minor`.
     #[must_use]
     pub fn of(major: u16, minor: u16) -> Self {
-        Self { version: (major, minor), release: format!("OpenSSH_{major}.{minor}").into_bytes() }
+        Self::new((major, minor), format!("OpenSSH_{major}.{minor}").into_bytes())
+    }
+
+    fn new(version: (u16, u16), release: Vec<u8>) -> Self {
+        let include = match version {
+            (..=7, _) | (8, ..=1) => Include::Missing,
+            (8, ..=3) => Include::ForgetsBlocks,
+            _ => Include::Sound,
+        };
+        Self { version, release, include }
     }
 
     /// Finds `OpenSSH_9.2p1` in what `sshd -V` prints. Releases before 9.x don't know the option,
@@ -34,7 +57,7 @@ impl Dialect {
         let (major, after) = number(rest.get(mark.len()..)?)?;
         let (minor, _) = number(after.strip_prefix(b".")?)?;
         let release = rest.split(|byte| matches!(byte, b',' | b'\n')).next()?.to_vec();
-        Some(Self { version: (major, minor), release })
+        Some(Self::new((major, minor), release))
     }
 
     /// The text that `Match version` is compared with: `OpenSSH_10.0p2 Debian-7`.
@@ -98,16 +121,16 @@ impl Dialect {
         self.version >= (10, 0)
     }
 
-    /// 8.2 and 8.3 never match a block of a file that is included before the first `Match`.
+    /// What becomes of `Include`.
     #[must_use]
-    pub fn forgets_blocks_of_early_includes(&self) -> bool {
-        self.version < (8, 4)
+    pub const fn include(&self) -> Include {
+        self.include
     }
 
-    /// Whether `Include` may be tried. 8.2 has it, and Red Hat gave it to its 8.0.
+    /// Whether a vendor may have changed what becomes of `Include`: Red Hat gave it to its 8.0.
     #[must_use]
-    pub fn may_include(&self) -> bool {
-        self.version >= (8, 0)
+    pub fn needs_asking(&self) -> bool {
+        self.include != Include::Sound
     }
 }
 
@@ -140,5 +163,16 @@ mod tests {
             let found = found.as_ref().map(|dialect| (dialect.version, dialect.release()));
             assert_eq!(found, expected.map(|(version, release)| (version, release.as_bytes())));
         }
+    }
+
+    #[test]
+    fn this_machines_sshd_includes_as_documented() {
+        let root = tempfile::tempdir().unwrap();
+        let host = crate::host::Host::at(root.path());
+        let daemon = crate::sshd::judge::Daemon::default();
+        assert_eq!(ask::include(&host, daemon).unwrap(), Include::Sound);
+        let dialect = ask::ask(&host, daemon).unwrap();
+        assert!(dialect.release().starts_with(b"OpenSSH_"));
+        assert_ne!(dialect.version, (0, 0));
     }
 }

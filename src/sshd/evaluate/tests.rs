@@ -90,8 +90,12 @@ fn blocks_beat_what_stands_outside() {
         ("Match User !bob\nClientAliveInterval 7\n", "0"),
         ("Match User bob\nMatch all\nClientAliveInterval 7\n", "7 sshd_config:3"),
         (
+            "Match User a Host b\nClientAliveInterval 7\nMatch Host b User a\nClientAliveInterval 8\n",
+            "0; Match User a Host b: 7 sshd_config:2",
+        ),
+        (
             "Match Host b User \"a b\"\nClientAliveInterval 7\n",
-            "0; Match User \"a b\" Host b: 7 sshd_config:2",
+            "0; Match Host b User \"a b\": 7 sshd_config:2",
         ),
     ] {
         assert_eq!(intervals(&[("sshd_config", main)]), expected, "{main}");

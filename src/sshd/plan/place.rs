@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::same_files;
 use crate::file_edit::FileEdit;
 use crate::reconcile::Value;
-use crate::sshd::dialect::Dialect;
+use crate::sshd::dialect::{Dialect, Include};
 use crate::sshd::edit::{self, Text};
 use crate::sshd::evaluate::{Evaluation, evaluate};
 use crate::sshd::tree::{Entry, Tree};
@@ -178,7 +178,7 @@ impl<'a> Search<'a> {
     fn with_block(&self, beat_blocks: bool) -> Option<Tree> {
         let beside = Path::new(BESIDE);
         if obstacle(self.base).is_some()
-            || beat_blocks && !(self.dialect.may_include() && self.is_free(beside))
+            || beat_blocks && !(self.dialect.include() != Include::Missing && self.is_free(beside))
         {
             return None;
         }
