@@ -12,6 +12,7 @@ use toml::de::DeTable;
 
 use crate::hops;
 use crate::reconcile::Mode;
+use crate::sshd::instance::Instance;
 
 mod daemon;
 pub mod diagnostic;
@@ -47,7 +48,7 @@ pub struct Policy {
     /// `[sshd_config]`.
     pub sshd_config: crate::sshd::Desired,
     /// `[[sshd_config.instance]]`: the sshds to which it applies besides the host's own.
-    pub sshd_instances: Vec<crate::sshd::instance::Instance>,
+    pub sshd_instances: Vec<Instance>,
     /// `[ssh_config]`.
     pub ssh_config: SshConfig,
     /// `[path] hops`: the middleboxes that sessions cross.
@@ -61,6 +62,16 @@ pub struct Policy {
     /// What is declared but has no effect, one sentence each with its place: sections that are not
     /// enforced yet, settings that another one switches off.
     pub notices: Vec<String>,
+}
+
+impl Policy {
+    /// What is declared for one sshd, the host's own (`None`) or an instance; nothing for an
+    /// instance that this policy does not name, so that what is ours in it is taken back.
+    #[must_use]
+    pub fn sshd_of(&self, instance: Option<&Instance>) -> crate::sshd::Desired {
+        let declared = instance.is_none_or(|one| self.sshd_instances.contains(one));
+        if declared { self.sshd_config.clone() } else { crate::sshd::Desired::default() }
+    }
 }
 
 /// `[ssh_config]`: the host's own ssh client.

@@ -10,7 +10,7 @@ use std::path::Path;
 use super::Keyword;
 use super::dialect::Dialect;
 use super::judge::{Connection, Dump, Verdict, judge_for};
-use super::service::{self, Kind, Service};
+use super::service::{Kind, Service};
 use super::tree::{Tree, snapshot};
 use crate::file_edit::FileEdit;
 use crate::host::{Host, HostError};
@@ -67,6 +67,15 @@ pub fn reload(host: &Host, service: &Service, tree: &Tree) -> Vec<Outcome> {
     outcomes
 }
 
+/// The action of the outcome that tells of an sshd that was lost.
+pub const RECOVERY: &str = "recover sshd";
+
+/// What that outcome tells, if sshd was lost.
+#[must_use]
+pub fn recovery(outcomes: &[Outcome]) -> Option<&str> {
+    outcomes.iter().find(|outcome| outcome.action == RECOVERY)?.error.as_deref()
+}
+
 /// Why nothing is done.
 #[derive(Debug, thiserror::Error)]
 enum Refusal {
@@ -114,7 +123,7 @@ impl Transaction<'_> {
     fn load(&self, tree: &Tree, dump: &Dump, outcomes: &mut Vec<Outcome>) {
         // Somebody may have started sshd since it was looked at: before our edits, perhaps.
         let started = matches!(self.service.kind, Kind::SocketIdle | Kind::NotRunning)
-            .then(|| service::observe(self.host).ok())
+            .then(|| self.service.observe_again(self.host).ok())
             .flatten();
         let service = started.as_ref().unwrap_or(self.service);
         let load = Load { host: self.host, service, tree, dump };

@@ -17,27 +17,20 @@ impl Instance {
     /// The socket unit that would start it.
     #[must_use]
     pub fn socket(&self) -> String {
-        let base = self.unit.strip_suffix(".service").unwrap_or(&self.unit);
-        // The socket of `sftp@1.service` has the whole name too.
-        format!("{base}.socket")
+        format!("{}.socket", self.unit.strip_suffix(".service").unwrap_or(&self.unit))
     }
 
-    /// What a marked block in its main file includes to beat `Match` blocks. Each instance has one
-    /// of its own, since its owner alone may remove it.
+    /// What a marked block in its main file includes to beat `Match` blocks.
     #[must_use]
     pub fn beside(&self) -> PathBuf {
-        PathBuf::from(format!("/etc/ssh/keepalive-policy.{}.conf", self.file_name()))
+        let mut path = self.file.clone().into_os_string();
+        path.push(".keepalive-policy");
+        path.into()
     }
 
     /// The note of what its listener loaded, in the runtime directory.
     #[must_use]
     pub fn note(&self) -> String {
-        format!("sshd-loaded.{}.json", self.file_name())
-    }
-
-    /// Its unit's name without what a shell or sshd's glob would take for something else.
-    fn file_name(&self) -> String {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '@' | ':');
-        self.unit.chars().map(|c| if plain(c) { c } else { '_' }).collect()
+        format!("sshd-loaded.{}.json", self.unit)
     }
 }

@@ -7,10 +7,12 @@ use crate::host::files::Node;
 use crate::host::process::Process;
 use crate::host::systemd::Unit;
 use crate::host::{Host, HostError};
+use crate::sshd::instance::Instance;
 
 pub mod command_line;
 pub mod listener;
-mod loaded;
+pub mod loaded;
+pub mod way;
 
 #[cfg(test)]
 mod tests;
@@ -43,6 +45,8 @@ pub enum Kind {
 /// The ssh service of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
+    /// The declared instance that this is; `None` for the host's own sshd.
+    pub instance: Option<Instance>,
     /// How it is run.
     pub kind: Kind,
     /// The service unit, `ssh.service` or `sshd.service`, never an alias.
@@ -100,9 +104,36 @@ pub fn observe(host: &Host) -> Result<Service, HostError> {
     }
 }
 
+/// The same for a declared instance. Without systemd nothing tells which process it is.
+///
+/// # Errors
+/// As [`observe`].
+pub fn observe_instance(host: &Host, instance: &Instance) -> Result<Service, HostError> {
+    let service = if !host.is_live() {
+        Service::of(Kind::NotLive)
+    } else if host.has_systemd() {
+        match of_unit(host, &[&instance.unit, &instance.socket()]) {
+            Err(_) if !rustix::process::geteuid().is_root() => Service::of(Kind::NotRunning),
+            found => found?.unwrap_or_else(|| Service::of(Kind::NotRunning)),
+        }
+    } else {
+        Service::of(Kind::NotRunning)
+    };
+    Ok(Service { instance: Some(instance.clone()), ..service })
+}
+
 impl Service {
+    /// Looks again.
+    ///
+    /// # Errors
+    /// As [`observe`].
+    pub fn observe_again(&self, host: &Host) -> Result<Self, HostError> {
+        self.instance.as_ref().map_or_else(|| observe(host), |one| observe_instance(host, one))
+    }
+
     fn of(kind: Kind) -> Self {
         Self {
+            instance: None,
             kind,
             unit: None,
             listener: None,
@@ -180,13 +211,10 @@ fn role(units: &[Unit]) -> Role<'_> {
 }
 
 fn with_systemd(host: &Host) -> Result<Service, HostError> {
-    let units = host.units(&UNITS, &PROPERTIES)?;
-    let idle_unit = match role(&units) {
-        Role::Activated(socket) => return activated_by(host, socket),
-        Role::Running(unit) => return Ok(running(host, unit, Kind::Plain)),
-        Role::Idle(unit) => Some(unit),
-        Role::Absent => None,
-    };
+    let found = of_unit(host, &UNITS)?;
+    if let Some(service) = found.as_ref().filter(|service| service.kind != Kind::NotRunning) {
+        return Ok(service.clone());
+    }
     // A unit of another name, if it is the listener's: its cgroup tells.
     if let Some((process, _)) = listener::find(&default_pid_files()) {
         let unit = process.unit().map(|name| host.units(&[&name], &PROPERTIES)).transpose()?;
@@ -196,8 +224,18 @@ fn with_systemd(host: &Host) -> Result<Service, HostError> {
             None => without_manager(host),
         });
     }
-    Ok(idle_unit
-        .map_or_else(|| Service::of(Kind::NotRunning), |unit| idle(host, unit, Kind::NotRunning)))
+    Ok(found.unwrap_or_else(|| Service::of(Kind::NotRunning)))
+}
+
+/// The service that one of these units runs, or would run.
+fn of_unit(host: &Host, names: &[&str]) -> Result<Option<Service>, HostError> {
+    let units = host.units(names, &PROPERTIES)?;
+    Ok(match role(&units) {
+        Role::Activated(socket) => Some(activated_by(host, socket)?),
+        Role::Running(unit) => Some(running(host, unit, Kind::Plain)),
+        Role::Idle(unit) => Some(idle(host, unit, Kind::NotRunning)),
+        Role::Absent => None,
+    })
 }
 
 fn activated_by(host: &Host, socket: &Unit) -> Result<Service, HostError> {
