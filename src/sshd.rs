@@ -139,10 +139,12 @@ impl Sshd {
     }
 
     fn service(&self, host: &Host) -> Result<service::Service, HostError> {
-        match &self.instance {
+        let mut service = match &self.instance {
             None => service::observe(host),
             Some(instance) => service::observe_instance(host, instance),
-        }
+        }?;
+        service.dialect = dialect::ask::ask(host, service.daemon())?;
+        Ok(service)
     }
 }
 
@@ -156,7 +158,7 @@ impl Resource for Sshd {
 
     fn observe(&self, host: &Host) -> Result<Observed, ObserveError> {
         let service = self.service(host)?;
-        let dialect = dialect::ask::ask(host, service.daemon())?;
+        let dialect = service.dialect.clone();
         let main = main_file(host, &service)?;
         let places = plan::place::Places::of(self.instance.as_ref());
         let mut looked_at = vec![PathBuf::from(plan::place::DROP_IN_DIRECTORY)];

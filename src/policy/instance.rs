@@ -57,9 +57,11 @@ fn file(
     let text = entry.value.get_ref().as_str().unwrap_or_default();
     // The file is named in an Include line, where these would mean something.
     let special = |c: char| c.is_whitespace() || c.is_control() || "*?[]{}\"'\\#%".contains(c);
-    let mut parts = text.split('/');
-    let absolute = parts.next() == Some("");
-    if !absolute || text.contains(special) || parts.any(|part| matches!(part, "" | "." | "..")) {
+    let mut parts = text.split('/').skip(1);
+    if !text.starts_with('/')
+        || text.contains(special)
+        || parts.any(|part| matches!(part, "" | "." | ".."))
+    {
         let wanted = "the absolute path of the instance's main file, without . and .., blanks, \
                       quotes and what a pattern is made of";
         findings.wrong(entry, wanted);

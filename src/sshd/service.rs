@@ -7,6 +7,7 @@ use crate::host::files::Node;
 use crate::host::process::Process;
 use crate::host::systemd::Unit;
 use crate::host::{Host, HostError};
+use crate::sshd::dialect::Dialect;
 use crate::sshd::instance::Instance;
 
 pub mod command_line;
@@ -57,6 +58,8 @@ pub struct Service {
     pub pid_file: Option<PidFile>,
     /// Its command line; of a service that does not run, the one that it would be started with.
     pub command_line: CommandLine,
+    /// How the sshd that it runs reads its files.
+    pub dialect: Dialect,
     /// Whether the unit knows a reload.
     pub can_reload: bool,
     /// Whether ending the unit's main process leaves the sessions alone (`KillMode=process`).
@@ -128,7 +131,11 @@ impl Service {
     /// # Errors
     /// As [`observe`].
     pub fn observe_again(&self, host: &Host) -> Result<Self, HostError> {
-        self.instance.as_ref().map_or_else(|| observe(host), |one| observe_instance(host, one))
+        let found = match &self.instance {
+            None => observe(host),
+            Some(instance) => observe_instance(host, instance),
+        }?;
+        Ok(Self { dialect: self.dialect.clone(), ..found })
     }
 
     fn of(kind: Kind) -> Self {
@@ -139,6 +146,7 @@ impl Service {
             listener: None,
             pid_file: None,
             command_line: CommandLine::default(),
+            dialect: Dialect::default(),
             can_reload: false,
             sessions_survive_restart: false,
         }
@@ -162,6 +170,7 @@ impl Service {
         super::judge::Daemon {
             program: self.command_line.program.as_deref(),
             options: self.options(),
+            dialect: Some(&self.dialect),
         }
     }
 

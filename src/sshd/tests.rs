@@ -101,13 +101,14 @@ fn a_vendors_tree_gets_its_directory() {
 
 #[test]
 fn what_sshd_refuses_is_not_touched() {
-    let tested = Tested::new(&[(MAIN, "ClientAliveInterval x\n")]);
+    // The NUL makes sshd count one line less than an editor does.
+    let tested = Tested::new(&[(MAIN, "# \0\n\nClientAliveInterval x\n")]);
     let observed = tested.sshd.observe(&tested.host).unwrap();
     let plan = tested.sshd.plan(&interval(120), &observed);
     assert_eq!(plan.changes, []);
     assert_eq!(
         plan.problems[0].to_string(),
-        "/etc/ssh/sshd_config:1: sshd refuses its configuration (invalid time value.); nothing is \
+        "/etc/ssh/sshd_config:3: sshd refuses its configuration (invalid time value.); nothing is \
          edited or reloaded until that is repaired"
     );
 }

@@ -7,8 +7,8 @@ mod tests;
 
 mod bracket;
 
-/// More names than this from one brace expression, or deeper recursion, and we call it no match:
-/// nobody writes it, and `{a,b}{a,b}…` would grow without end.
+/// More names than this from one pattern, or deeper recursion, are left out: nobody writes it, and
+/// `{a,b}{a,b}…` would grow without end.
 const NAMES: usize = 4096;
 const DEPTH: usize = 64;
 
@@ -102,6 +102,10 @@ fn expand(listing: &dyn Listing, pattern: &[u8], only: Only, depth: usize) -> Ve
     let mut found = Vec::new();
     for directory in directories {
         found.extend(in_directory(listing, &directory, name, only));
+        // `.*/.*/.*/…` doubles with every part.
+        if found.len() >= NAMES {
+            break;
+        }
     }
     found
 }

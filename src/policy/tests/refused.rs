@@ -513,9 +513,6 @@ port = 22
 
 #[test]
 fn files_and_units_that_are_no_instances() {
-    let text = |file: &str, unit: &str| {
-        format!("[[sshd_config.instance]]\nfile = \"{file}\"\nunit = \"{unit}\"\n")
-    };
     for file in [
         "",
         "sftp_config",
@@ -528,7 +525,7 @@ fn files_and_units_that_are_no_instances() {
         "/a\\\\b",
         "/a#b",
     ] {
-        let said = refused(text(file, "sftp.service"));
+        let said = refused(instance(file, "sftp.service"));
         let wanted = "p.toml:2:8: `file` must be the absolute path of the instance's main file, \
                       without . and .., blanks, quotes and what a pattern is made of, found ";
         assert!(said.starts_with(wanted), "{said}");
@@ -543,13 +540,21 @@ fn files_and_units_that_are_no_instances() {
         "-a.service",
         "a/b.service",
     ] {
-        let said = refused(text("/etc/ssh/sftp_config", unit));
+        let said = refused(instance("/etc/ssh/sftp_config", unit));
         let wanted =
             "p.toml:3:8: `unit` must be the name of a service unit, \"sshd-sftp.service\", found ";
         assert!(said.starts_with(wanted), "{said}");
     }
+}
+
+fn instance(file: &str, unit: &str) -> String {
+    format!("[[sshd_config.instance]]\nfile = \"{file}\"\nunit = \"{unit}\"\n")
+}
+
+#[test]
+fn instances_that_are_the_hosts_own_sshd_or_declared_twice() {
     check(
-        text("/etc/ssh/sshd_config", "ssh.service"),
+        instance("/etc/ssh/sshd_config", "ssh.service"),
         r#"
 p.toml:2:8: this is the main file of the host's own sshd, which is governed without being declared; an instance is another sshd beside it
 file = "/etc/ssh/sshd_config"
@@ -560,7 +565,7 @@ unit = "ssh.service"
 "#,
     );
     check(
-        text("/etc/ssh/a", "a.service") + &text("/etc/ssh/b", "a.service"),
+        instance("/etc/ssh/a", "a.service") + &instance("/etc/ssh/b", "a.service"),
         r#"
 p.toml:6:8: `unit` = "a.service" is declared on line 3 already
 unit = "a.service"

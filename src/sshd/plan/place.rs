@@ -76,6 +76,9 @@ pub fn target(desired: &Desired, observed: &Observed, policy: &Path) -> Option<T
         MatchBlocks::Report => &[Goal::Unmatched],
     };
     let untouched = same_files(&base, &observed.tree);
+    if untouched && is_in_force(desired, observed) {
+        return Some(base);
+    }
     let search = Search::new(&base, desired, policy, observed);
     goals.iter().find_map(|goal| {
         if untouched && search.reaches(*goal, &base) {
@@ -243,6 +246,12 @@ impl<'a> Search<'a> {
             .all(|keyword| same_for_everybody(&self.before, &after, keyword));
         refuses_nothing_new && met && kept
     }
+}
+
+/// Whether nothing has to be done, be it thanks to the command line.
+fn is_in_force(desired: &Desired, observed: &Observed) -> bool {
+    let evaluation = evaluate(&observed.tree, &observed.preset, &observed.dialect);
+    desired.values.iter().all(|(keyword, value)| is_for_everybody(&evaluation, *keyword, *value))
 }
 
 fn is_for_everybody(evaluation: &Evaluation, keyword: Keyword, value: Value) -> bool {

@@ -5,14 +5,15 @@ use super::*;
 use crate::file_edit::FileEdit;
 use crate::reconcile::Source;
 use crate::sshd::dialect::Dialect;
-use crate::sshd::instance::Instance;
 use crate::sshd::plan::place::Places;
 use crate::sshd::service::command_line::CommandLine;
-use crate::sshd::service::loaded::{Freshness, LoadedValue};
+use crate::sshd::service::loaded::Freshness;
 use crate::sshd::service::{Kind, Service};
 use crate::sshd::tree::Entry;
 use crate::sshd::{MatchBlocks, preset};
 
+mod instances;
+mod listener;
 mod places;
 
 pub(super) const MAIN: &str = "sshd_config";
@@ -21,7 +22,7 @@ pub(super) const DROP_IN: &str = "sshd_config.d/00-keepalive-policy.conf";
 pub(super) const BLOCK: &str = "# BEGIN keepalive-policy: written from /p.toml; undone by \
                                 `keepalive-policy restore`\n";
 
-fn path(name: &str) -> PathBuf {
+pub(super) fn path(name: &str) -> PathBuf {
     PathBuf::from("/etc/ssh").join(name)
 }
 
@@ -37,6 +38,7 @@ pub(super) fn observed(files: &[(&str, &str)]) -> Observed {
         verdict: Verdict::NoSshd,
         service: Service {
             instance: None,
+            dialect: Dialect::default(),
             kind: Kind::Plain,
             unit: Some("ssh.service".to_owned()),
             listener: None,
@@ -119,9 +121,24 @@ pub(super) fn files(observed: &Observed) -> Vec<(String, String)> {
     observed.tree.entries.iter().filter_map(text).collect()
 }
 
-fn messages(plan: &Plan<Change>) -> Vec<String> {
+pub(super) fn messages(plan: &Plan<Change>) -> Vec<String> {
     let show = |problem: &Problem| format!("{:?} {problem}", problem.severity);
     plan.problems.iter().map(show).collect()
+}
+
+/// The rows that are not compliant.
+pub(super) fn rows(plan: &Plan<Change>) -> Vec<String> {
+    let drift = plan.settings.iter().filter(|row| !row.compliant);
+    drift
+        .map(|row| {
+            let effective = row.effective.map_or("?".to_owned(), |value| value.to_string());
+            format!("{} {} {effective}", row.context, row.name)
+        })
+        .collect()
+}
+
+pub(super) fn shown(plan: &Plan<Change>) -> Vec<String> {
+    plan.changes.iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -251,168 +268,14 @@ fn what_the_command_line_says_is_a_conflict() {
     assert_eq!(compliant, [true, false, true]);
 }
 
-const COMPLIANT: &str = "ClientAliveInterval 120\nClientAliveCountMax 30\n";
-
-/// A listener that has not loaded what is on disk by now.
-fn behind(values: &[(Keyword, i64, Option<&str>)]) -> Observed {
-    let mut seen = observed(&[(MAIN, COMPLIANT)]);
-    let loaded = |(keyword, value, context): &(Keyword, i64, Option<&str>)| LoadedValue {
-        keyword: *keyword,
-        value: Value::Number(*value),
-        context: context.map(str::to_owned),
-    };
-    seen.freshness = Freshness::Outdated(values.iter().map(loaded).collect());
-    seen
-}
-
-fn rows(plan: &Plan<Change>) -> Vec<String> {
-    let drift = plan.settings.iter().filter(|row| !row.compliant);
-    drift
-        .map(|row| {
-            let effective = row.effective.map_or("?".to_owned(), |value| value.to_string());
-            format!("{} {} {effective}", row.context, row.name)
-        })
-        .collect()
-}
-
-fn shown(plan: &Plan<Change>) -> Vec<String> {
-    plan.changes.iter().map(ToString::to_string).collect()
-}
-
 #[test]
-fn a_listener_that_is_behind_is_drift_and_is_reloaded() {
-    let cases: [(&[_], &[&str]); 4] = [
-        (
-            &[(Keyword::ClientAliveInterval, 7, None), (Keyword::ClientAliveCountMax, 30, None)],
-            &["listener ClientAliveInterval 7"],
-        ),
-        (
-            &[
-                (Keyword::ClientAliveInterval, 120, None),
-                (Keyword::ClientAliveInterval, 9, Some("Match User bob")),
-            ],
-            &["listener ClientAliveInterval 9"],
-        ),
-        // Others' changes are for others to load.
-        (&[(Keyword::ClientAliveInterval, 120, Some("Match User bob"))], &[]),
-        (&[(Keyword::ClientAliveInterval, 120, None)], &[]),
-    ];
-    for (loaded, expected) in cases {
-        let plan = planned(&desired(MatchBlocks::Override), &behind(loaded));
-        assert_eq!(rows(&plan), expected);
-        let reload: &[&str] = if expected.is_empty() { &[] } else { &["reload ssh.service\n"] };
-        assert_eq!(shown(&plan), reload);
-    }
-    let mut seen = observed(&[(MAIN, COMPLIANT)]);
-    seen.freshness = Freshness::Unknown;
-    let plan = planned(&desired(MatchBlocks::Override), &seen);
-    let unknown = ["TCPKeepAlive", "ClientAliveInterval", "ClientAliveCountMax"];
-    assert_eq!(rows(&plan), unknown.map(|name| format!("listener {name} ?")));
-    assert_eq!(shown(&plan), ["reload ssh.service\n"]);
-    assert_eq!(planned(&Desired::default(), &seen), Plan::default());
-}
-
-#[test]
-fn a_listener_that_nothing_safe_can_bring_up_to_date_is_told_of_and_left_alone() {
-    let mut seen = behind(&[(Keyword::ClientAliveInterval, 7, None)]);
-    (seen.service.can_reload, seen.service.sessions_survive_restart) = (false, false);
-    let plan = planned(&desired(MatchBlocks::Override), &seen);
-    assert_eq!((rows(&plan).len(), shown(&plan).len()), (1, 0));
-    let expected = "Conflict ssh.service is not restarted: without KillMode=process in it that \
-                    would end all sessions; new connections use the configuration on disk after its \
-                    next start";
-    assert_eq!(messages(&plan), [expected]);
-    seen.freshness = Freshness::Current;
-    assert_eq!(messages(&planned(&desired(MatchBlocks::Override), &seen)), [""; 0]);
-    seen.service.kind = Kind::NotSshd;
-    let expected = "Notice ssh.service is not reloaded: its main process is no process, not sshd; \
-                    new connections use the configuration on disk once sshd is reloaded by hand";
-    assert_eq!(messages(&planned(&desired(MatchBlocks::Override), &seen)), [expected]);
-    // The files are kept right all the same.
-    let mut drifted = observed(&[(MAIN, "ClientAliveInterval 7\n")]);
-    drifted.service.kind = Kind::NotSshd;
-    let plan = planned(&desired(MatchBlocks::Override), &drifted);
-    assert!(shown(&plan)[0].contains("+ClientAliveInterval 120\n"));
-    assert!(!shown(&plan)[0].contains("reload"));
-}
-
-/// An instance whose main file shares the drop-ins of the host's own sshd.
-fn instance(files: &[(&str, &str)]) -> Observed {
-    let mut seen = observed(files);
-    let instance = Instance { file: path("sftp_config"), unit: "sftp.service".to_owned() };
-    seen.tree.main = instance.file.clone();
-    seen.places = Places::of(Some(&instance));
-    seen.service.instance = Some(instance);
-    seen.service.unit = Some("sftp.service".to_owned());
+fn what_the_command_line_puts_in_force_needs_no_edit() {
+    let mut seen = observed(&[(MAIN, "ClientAliveCountMax 30\n")]);
+    seen.preset = BTreeMap::from([(Keyword::ClientAliveInterval, Value::Number(120))]);
     ask(&mut seen);
-    seen
-}
-
-#[test]
-fn an_instance_is_edited_in_its_own_main_file_only() {
-    let foreign = format!("{INCLUDE}Match User bob\nClientAliveInterval 7\n");
-    let seen = instance(&[(MAIN, INCLUDE), ("sftp_config", &foreign)]);
     let plan = planned(&desired(MatchBlocks::Override), &seen);
-    let Change::Install { install, load } = &plan.changes[0] else { panic!("{plan:?}") };
-    let edited: Vec<&Path> = install.edits.iter().map(|edit| edit.path.as_path()).collect();
-    assert_eq!(edited, [path("sftp_config.keepalive-policy"), path("sftp_config")]);
-    assert_eq!(load.as_deref(), Some("reload sftp.service"));
-    let corrected = after(&plan, &seen);
-    let again = planned(&desired(MatchBlocks::Override), &corrected);
-    assert_eq!((again.changes.len(), rows(&again)), (0, vec![]));
-    let back = after(&planned(&Desired::default(), &corrected), &corrected);
-    assert_eq!(files(&back), files(&seen));
-    // Values that come from the drop-in of the host's own sshd are good enough, and are left there.
-    let shared = "# Written by keepalive-policy\nClientAliveInterval 120\nClientAliveCountMax 30\n";
-    let seen = instance(&[(DROP_IN, shared), ("sftp_config", INCLUDE)]);
-    for wanted in [desired(MatchBlocks::Override), Desired::default()] {
-        assert_eq!(planned(&wanted, &seen).changes, []);
-    }
-}
-
-#[test]
-fn everything_that_is_said_of_an_instance_names_its_unit() {
-    let mut seen = instance(&[("sftp_config", "ClientAliveInterval 7\n")]);
-    let unit = seen.service.instance.clone().unwrap();
-    seen.service.unit = None;
-    seen.service.kind = Kind::NotRunning;
-    let plan = planned(&desired(MatchBlocks::Override), &seen);
-    let plan = instance::named(plan, &unit);
-    assert_eq!(
-        rows(&plan),
-        ["ClientAliveInterval 7", "ClientAliveCountMax 3"]
-            .map(|row| format!("sftp.service: global {row}"))
-    );
-    assert_eq!(
-        messages(&plan),
-        ["Notice sftp.service is not a unit of this host's service manager: the file is kept as \
-          declared, and nothing is reloaded"]
-    );
-}
-
-#[test]
-fn an_instance_whose_unit_reads_another_file_is_left_alone() {
-    let mut seen = instance(&[("sftp_config", "ClientAliveInterval 7\n")]);
-    seen.service.command_line.program = Some("/usr/sbin/sshd".into());
-    seen.service.command_line.main = Some(path("sftp_config"));
-    assert_eq!(planned(&desired(MatchBlocks::Override), &seen).changes.len(), 1);
-    for (main, named) in [(None, path(MAIN)), (Some(path("other")), path("other"))] {
-        seen.service.command_line.main = main;
-        let plan = planned(&desired(MatchBlocks::Override), &seen);
-        assert_eq!(plan.changes, []);
-        let expected = format!(
-            "Blocked /etc/ssh/sftp_config: sftp.service runs sshd with {}, not with this file, which the policy declares \
-             for it; nothing is changed until the policy names the right one",
-            named.display()
-        );
-        assert_eq!(messages(&plan), [expected]);
-    }
-    let link = Entry::File { bytes: b"Port 22\n".to_vec(), real: path(MAIN) };
-    seen.tree.entries.insert(path("sftp_config"), link);
-    let plan = planned(&desired(MatchBlocks::Override), &seen);
-    let expected = "Blocked /etc/ssh/sftp_config: leads to /etc/ssh/sshd_config, which is governed already; nothing is \
-                    changed";
-    assert_eq!((messages(&plan), plan.changes), (vec![expected.to_owned()], vec![]));
+    assert_eq!(plan.changes, []);
+    assert_eq!(messages(&plan), [""; 0]);
 }
 
 #[test]

@@ -122,13 +122,13 @@ impl Service {
     }
 
     fn load_of(&self, listener: &Process, tree: &Tree) -> Loaded {
-        let mut pid_files = configured_pid_files(tree);
+        let mut pid_files = configured_pid_files(tree, &self.dialect);
         pid_files.extend(self.pid_files());
         Loaded {
             pid: listener.pid,
             started: listener.started,
             pid_file: listener::pid_file_of(listener, &pid_files).map(|file| file.written),
-            values: values(tree),
+            values: values(tree, &self.dialect),
         }
     }
 }
@@ -153,10 +153,9 @@ impl Loaded {
     }
 }
 
-/// What a tree gives all connections. The release that reads it makes no difference that matters
-/// here: two trees are compared, and both are read alike.
-fn values(tree: &Tree) -> Vec<LoadedValue> {
-    let evaluation = evaluate(tree, &std::collections::BTreeMap::new(), &Dialect::default());
+/// What a tree gives all connections.
+fn values(tree: &Tree, dialect: &Dialect) -> Vec<LoadedValue> {
+    let evaluation = evaluate(tree, &std::collections::BTreeMap::new(), dialect);
     let mut values = Vec::new();
     for keyword in Keyword::ALL {
         let value = evaluation.global(keyword).value;
@@ -171,13 +170,13 @@ fn values(tree: &Tree) -> Vec<LoadedValue> {
 }
 
 /// The pid files that the tree names, whichever of these counts.
-fn configured_pid_files(tree: &Tree) -> Vec<PathBuf> {
+fn configured_pid_files(tree: &Tree, dialect: &Dialect) -> Vec<PathBuf> {
     let files = tree.entries.values().filter_map(|entry| match entry {
         Entry::File { bytes, .. } => Some(bytes),
         Entry::Directory | Entry::Dangling | Entry::Opaque => None,
     });
     files
-        .flat_map(|bytes| directives(bytes, &Dialect::default()))
+        .flat_map(|bytes| directives(bytes, dialect))
         .filter(|directive| directive.is("PidFile"))
         .filter_map(|directive| directive.arguments.ok()?.into_iter().next())
         .map(|argument| PathBuf::from(String::from_utf8_lossy(&argument.bytes).into_owned()))

@@ -22,7 +22,12 @@ fn a_file_with_two_names_changes_under_both() {
     assert_eq!(tree.content(Path::new("/etc/ssh/d/other")), Some(&b"a"[..]));
     tree.set(Path::new("/etc/ssh/d/new"), Some(b"c"));
     assert_eq!(tree.get(Path::new("/etc/ssh/x/../d/new")), Some(&file("c", "/etc/ssh/d/new")));
+    let link = file("c", "/etc/ssh/d/new");
+    tree.entries.insert("/etc/ssh/x/../d/new".into(), link.clone());
+    tree.entries.insert("/etc/ssh/d/link".into(), link);
     tree.set(Path::new("/etc/ssh/d/new"), None);
+    assert_eq!(tree.get(Path::new("/etc/ssh/x/../d/new")), None);
+    assert_eq!(tree.get(Path::new("/etc/ssh/d/link")), Some(&Entry::Dangling));
     assert_eq!(tree.get(Path::new("/etc/ssh/d/new")), None);
 }
 

@@ -117,7 +117,8 @@ impl Target {
         match self.best_name(&directory, &text, desired, observed) {
             Some(tree) => self.tree = tree,
             None => {
-                let message = "every name that our drop-in could have is taken by somebody else";
+                let message = "no name is left for our drop-in: each is somebody else's, or would keep \
+                               another file from being read";
                 self.problems
                     .push(Problem::new(Boot::NAME, Severity::Conflict, message).at(ours, None));
             }
@@ -135,10 +136,11 @@ impl Target {
         observed: &Observed,
     ) -> Option<Tree> {
         let last = last_turn(&observed.judge_tree(&self.tree));
+        let without = self.tree.with_drop_in(directory, None);
         let mut best: Option<(usize, Tree)> = None;
         for name in drop_in::candidates(&self.tree, last.as_deref()) {
             let candidate = self.tree.with_drop_in(directory, Some((&name, text)));
-            if !reads_others_alike(&self.tree, &candidate, observed) {
+            if !reads_others_alike(&without, &candidate, observed) {
                 continue;
             }
             let missing = missing(desired, &observed.judge_tree(&candidate));
@@ -218,9 +220,21 @@ impl Target {
         if let Some(earlier) = earlier {
             record.theirs = self.edited.remove(earlier).theirs;
         }
-        if record.ours != record.theirs {
-            self.edited.push(record);
+        if record.ours == record.theirs {
+            return;
         }
+        // Older records of a line that reads the same belong to an edit that somebody has undone
+        // since, or that a crash kept from being made.
+        let lines = edited_line::occurrences(&edit.content, &record);
+        let alike = |known: &EditedLine| known.file == record.file && known.ours == record.ours;
+        let known = self.edited.iter().filter(|known| alike(known)).count();
+        let mut surplus = (known + 1).saturating_sub(lines);
+        self.edited.retain(|known| {
+            let drop = surplus > 0 && alike(known);
+            surplus -= usize::from(drop);
+            !drop
+        });
+        self.edited.push(record);
     }
 
     fn report_conflicts(&mut self, desired: &Desired, observed: &Observed) {
@@ -290,7 +304,8 @@ fn why_not(winner: &Attempt) -> &'static str {
     }
 }
 
-fn is_credential(file: &Path) -> bool {
+/// Whether a file is read as a credential, by its name.
+pub fn is_credential(file: &Path) -> bool {
     CREDENTIALS.iter().any(|credential| file == Path::new(credential))
 }
 

@@ -76,7 +76,7 @@ fn places_are_in_the_file(bytes: &[u8], dialect: &Dialect) {
 }
 
 fn a_shadow_has_the_same_lines(bytes: &[u8], dialect: &Dialect) {
-    let shadow = prefix_includes(bytes, b"/run/shadow");
+    let shadow = prefix_includes(bytes, b"/run/shadow", dialect);
     let newlines = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count();
     assert_eq!(newlines(&shadow), newlines(bytes));
     let (real, copied) = (directives(bytes, dialect), directives(&shadow, dialect));
