@@ -43,6 +43,10 @@ demo: deps-demo $(BINARY) ## five real drifts undone, on a throw-away host
 test: deps-test lint audit check-unit check-man ## everything that must hold, in under fifteen minutes
 	$(CARGO) test --locked
 
+.PHONY: test-long
+test-long: deps-demo $(BINARY) ## 200 drifts, each with a reload, under a client that connects all the time
+	KEEPALIVE_POLICY=$(abspath $(BINARY)) tests/host/storm.sh 200
+
 .PHONY: lint
 lint: deps-test ## formatting, clippy, shellcheck
 	$(CARGO) fmt --check
