@@ -12,12 +12,14 @@ use toml::de::DeTable;
 
 use crate::hops;
 use crate::reconcile::Mode;
+use crate::sshd::instance::Instance;
 
 mod daemon;
 pub mod diagnostic;
 pub mod duration;
 mod file;
 mod findings;
+mod instance;
 mod path;
 pub mod spelling;
 mod ssh_config;
@@ -45,6 +47,8 @@ pub struct Policy {
     pub sysctl: crate::sysctl::Desired,
     /// `[sshd_config]`.
     pub sshd_config: crate::sshd::Desired,
+    /// `[[sshd_config.instance]]`: the sshds to which it applies besides the host's own.
+    pub sshd_instances: Vec<Instance>,
     /// `[ssh_config]`.
     pub ssh_config: SshConfig,
     /// `[path] hops`: the middleboxes that sessions cross.
@@ -58,6 +62,16 @@ pub struct Policy {
     /// What is declared but has no effect, one sentence each with its place: sections that are not
     /// enforced yet, settings that another one switches off.
     pub notices: Vec<String>,
+}
+
+impl Policy {
+    /// What is declared for one sshd, the host's own (`None`) or an instance; nothing for an
+    /// instance that this policy does not name, so that what is ours in it is taken back.
+    #[must_use]
+    pub fn sshd_of(&self, instance: Option<&Instance>) -> crate::sshd::Desired {
+        let declared = instance.is_none_or(|one| self.sshd_instances.contains(one));
+        if declared { self.sshd_config.clone() } else { crate::sshd::Desired::default() }
+    }
 }
 
 /// `[ssh_config]`: the host's own ssh client.
@@ -158,7 +172,12 @@ fn read(content: &DeTable<'_>, path: &Path, findings: &mut Findings<'_>) -> Poli
     let modes = [("enforce", Mode::Enforce), ("audit", Mode::Audit)];
     let mode = top.get("mode").and_then(|entry| findings.choice(entry, &modes));
     let sysctl = sysctl::read(&section(Table::Sysctl, &top, findings), findings);
-    let sshd_config = sshd_config::read(&section(Table::SshdConfig, &top, findings), findings);
+    let sshd = section(Table::SshdConfig, &top, findings);
+    let sshd_config = sshd_config::read(&sshd, findings);
+    let sshd_instances = instance::read(&sshd, findings);
+    if !sshd_instances.is_empty() && sshd_config.values.is_empty() {
+        findings.notice(sshd.get("instance"), "an instance has no effect: no setting is declared");
+    }
     let ssh_config = ssh_config::read(&section(Table::SshConfig, &top, findings), findings);
     let hops = path::read(&section(Table::Path, &top, findings), findings);
     let times = daemon::read(&section(Table::Daemon, &top, findings), findings);
@@ -171,6 +190,7 @@ fn read(content: &DeTable<'_>, path: &Path, findings: &mut Findings<'_>) -> Poli
         mode: mode.unwrap_or(Mode::Enforce),
         sysctl,
         sshd_config,
+        sshd_instances,
         ssh_config,
         hops,
         live_interval: times.live_interval,

@@ -26,6 +26,8 @@ pub(super) enum Table {
     Daemon,
     /// An inline table in `hops`.
     Hop,
+    /// One of `[[sshd_config.instance]]`.
+    Instance,
 }
 
 impl Table {
@@ -42,6 +44,7 @@ impl Table {
             Self::Path => "[path]",
             Self::Daemon => "[daemon]",
             Self::Hop => "a hop",
+            Self::Instance => "[[sshd_config.instance]]",
         }
     }
 
@@ -51,13 +54,14 @@ impl Table {
             Self::Sysctl => Key::ALL.map(Key::name).to_vec(),
             Self::SshdConfig => {
                 let mut keys = Keyword::ALL.map(Keyword::name).to_vec();
-                keys.extend(["never_disconnect", "match_blocks"]);
+                keys.extend(["never_disconnect", "match_blocks", "instance"]);
                 keys
             }
             Self::SshConfig => vec!["ServerAliveInterval", "ServerAliveCountMax"],
             Self::Path => vec!["hops"],
             Self::Daemon => vec!["live_interval", "resync_interval", "reload_spacing"],
             Self::Hop => vec!["name", "idle", "tcp_keepalive"],
+            Self::Instance => vec!["file", "unit"],
         }
     }
 }
