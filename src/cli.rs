@@ -14,6 +14,7 @@ use crate::reconcile::Report;
 mod apply;
 mod check;
 mod diff;
+mod hops;
 mod restore;
 mod status;
 mod validate;
@@ -66,6 +67,8 @@ enum Command {
     /// Show what the daemon last saw and did. Exits 0 when in force, 1 when not, 3 when it does
     /// not run
     Status,
+    /// List the middleboxes that [path] hops can name, with how long each forgives silence
+    Hops,
     /// Check the policy file alone. Exits 0, or 78 with all findings
     Validate,
     /// Undo everything that this tool ever changed
@@ -108,6 +111,7 @@ pub fn run() -> ExitCode {
         Command::Diff => diff::run(&invocation),
         Command::Apply => apply::run(&invocation),
         Command::Status => status::run(&invocation),
+        Command::Hops => hops::run(&invocation),
         Command::Validate => validate::run(&invocation),
         Command::Restore => restore::run(&invocation),
     };

@@ -31,3 +31,4 @@ pub mod reconcile;
 pub mod report;
 pub mod sshd;
 pub mod sysctl;
+pub mod timing;

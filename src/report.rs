@@ -8,6 +8,7 @@ pub mod journal;
 pub mod json;
 pub mod status;
 pub mod text;
+pub mod wrap;
 
 /// How many declared settings are in force. A setting counts once, and only if it is right in
 /// every context: now, after the next boot, and for every connection.
