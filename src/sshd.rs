@@ -215,7 +215,7 @@ fn dialect(service: &service::Service) -> Result<dialect::Dialect, HostError> {
     Ok(dialect::Dialect::from_banner(&banner).unwrap_or_default())
 }
 
-/// Installs, and forgets the copies of what has been put back.
+/// Installs, and forgets the copies of files in which nothing of ours is left.
 fn carry_out(host: &Host, install: &install::Install, service: &service::Service) -> Vec<Outcome> {
     for edit in &install.edits {
         let directory = edit.path.parent().filter(|_| edit.before.is_none());
@@ -227,16 +227,11 @@ fn carry_out(host: &Host, install: &install::Install, service: &service::Service
     if outcomes.iter().any(Outcome::failed) {
         return outcomes;
     }
-    for edit in &install.edits {
-        let put_back = || -> Result<bool, HostError> {
-            let copy = Originals::kept_copy(host, &edit.path)?;
-            Ok(copy.is_some() && copy == edit.after)
-        };
-        match put_back() {
-            Ok(false) => {}
-            Ok(true) => outcomes
-                .push(Outcome::of("forget a kept copy", || Originals::drop_copy(host, &edit.path))),
-            Err(error) => outcomes.push(Outcome::of("forget a kept copy", || Err(error))),
+    let is_free = |content: &Vec<u8>| !edit::has_header(content) && !edit::has_block(content);
+    for edit in install.edits.iter().filter(|edit| edit.after.as_ref().is_none_or(is_free)) {
+        let forgotten = Originals::drop_copy(host, &edit.path);
+        if forgotten.is_err() {
+            outcomes.push(Outcome::of("forget a kept copy", || forgotten));
         }
     }
     outcomes

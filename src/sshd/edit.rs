@@ -135,6 +135,12 @@ pub fn has_header(content: &[u8]) -> bool {
     content.starts_with(HEADER.as_bytes())
 }
 
+/// Whether a marked block of ours begins in the file.
+#[must_use]
+pub fn has_block(main: &[u8]) -> bool {
+    main.split(|byte| *byte == b'\n').any(|line| is_marker(line, BEGIN))
+}
+
 /// The file without our marked blocks. Lines that somebody added to a block stay; of a block
 /// whose end is missing, what can only be ours goes.
 #[must_use]

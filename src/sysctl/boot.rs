@@ -118,7 +118,10 @@ impl Resource for Boot {
     fn observe(&self, host: &Host) -> Result<Observed, ObserveError> {
         let mut tree = Tree::read(host);
         let (edited, damaged) = match Originals::load(host) {
-            Ok(originals) => (originals.lines, None),
+            Ok(originals) => {
+                tree.made_by_us = originals.sysctl_drop_in;
+                (originals.lines, None)
+            }
             Err(error) => (Vec::new(), Some(damaged(&error))),
         };
         for line in &edited {
@@ -127,6 +130,7 @@ impl Resource for Boot {
         let credentials = at_boot::gives_credentials(host);
         if !credentials {
             tree.credentials.clear();
+            tree.hidden_credentials.clear();
         }
         let mut other_files = BTreeSet::new();
         let other_sources = other_sources::find(host, credentials, &mut other_files);
@@ -145,6 +149,11 @@ impl Resource for Boot {
                  no file is changed"
             );
             Problem::new(Self::NAME, Severity::Blocked, message).at(path.clone(), None)
+        }));
+        let hidden = observed.tree.hidden_credentials.iter();
+        plan.problems.extend(hidden.filter(|_| !desired.values.is_empty()).map(|path| {
+            let message = "this user can't look at it; what is set there beats every file";
+            Problem::new(Self::NAME, Severity::Notice, message).at(path.clone(), None)
         }));
         plan.problems.extend(dead_lines(desired, &judged));
         if plan.problems.iter().all(|problem| problem.severity != Severity::Blocked) {
@@ -175,9 +184,9 @@ impl Resource for Boot {
         let mut watched: BTreeSet<PathBuf> = observed.tree.linked.iter().cloned().collect();
         watched.extend(DIRECTORIES.map(PathBuf::from));
         watched.insert(PathBuf::from(SYSCTL_CONF));
-        watched.extend(
-            CREDENTIALS.iter().filter_map(|path| Path::new(path).parent()).map(Path::to_owned),
-        );
+        // Not the first: what the manager was given doesn't change while it runs.
+        let stores = CREDENTIALS.iter().skip(1);
+        watched.extend(stores.filter_map(|path| Path::new(path).parent()).map(Path::to_owned));
         watched.extend(observed.other_files.iter().cloned());
         watched
     }

@@ -18,6 +18,10 @@ use crate::sshd::tree::Tree;
 /// up, and for the machine.
 const RELOAD_LIMIT: Duration = Duration::from_secs(10);
 
+/// systemd 253 and later wait until sshd says that it is ready; before, until `sshd -t` and `kill`
+/// are done.
+const JOB_LIMIT: Duration = Duration::from_secs(20);
+
 /// Where nothing shows that a load is done, an sshd that still runs after this long is taken to have
 /// survived it: one that can't use its configuration or port gives up within milliseconds.
 const SETTLED: Duration = Duration::from_secs(2);
@@ -77,8 +81,8 @@ impl Load<'_> {
     pub fn run(&self, outcomes: &mut Vec<Outcome>) -> Health {
         let unit = self.service.unit.as_deref().unwrap_or_default();
         let action = match self.service.kind {
-            Kind::Plain => format!("reload {unit}"),
-            Kind::SocketActive => format!("restart {unit}"),
+            Kind::Plain if self.service.can_reload => format!("reload {unit}"),
+            Kind::Plain | Kind::SocketActive => format!("restart {unit}"),
             Kind::NoServiceManager => "send SIGHUP to sshd".to_owned(),
             Kind::NotSshd => format!("make {unit} take up the configuration"),
             Kind::SocketIdle | Kind::PerConnection | Kind::NotRunning | Kind::NotLive => {
@@ -105,13 +109,13 @@ impl Load<'_> {
     fn load(&self) -> Result<Loaded, Failure> {
         let unit = self.service.unit.as_deref().unwrap_or_default();
         match (self.service.kind, &self.service.listener) {
-            (Kind::Plain, Some(listener)) => {
-                self.reload(listener, || self.host.unit_job("reload", unit))
+            (Kind::Plain, Some(listener)) if self.service.can_reload => {
+                self.reload(listener, || self.host.unit_job_within("reload", unit, JOB_LIMIT))
             }
             (Kind::NoServiceManager, Some(listener)) => {
                 self.reload(listener, || listener.hang_up())
             }
-            (Kind::SocketActive, Some(listener)) => self.restart(unit, listener),
+            (Kind::Plain | Kind::SocketActive, Some(listener)) => self.restart(unit, listener),
             (_, _) => Err(Failure {
                 health: Health::Unconfirmed,
                 reason: "its main process is not sshd: left alone; new connections use the new \
@@ -128,8 +132,10 @@ impl Load<'_> {
     ) -> Result<Loaded, Failure> {
         let before = self.traces(listener);
         if let Err(error) = send() {
-            let health = if listener.is_alive() { Health::Unchanged } else { Health::Lost };
-            return Err(Failure { health, reason: error.to_string() });
+            let deaf = before.any() && !self.traces(listener).any();
+            let lost = deaf || !listener.is_alive();
+            let health = if lost { Health::Lost } else { Health::Unchanged };
+            return Err(Failure { health, reason: self.with_state(&error.to_string()) });
         }
         self.wait_for_load(listener, &before)?;
         self.verify(listener.clone())
@@ -168,12 +174,14 @@ impl Load<'_> {
             return Err(Failure {
                 health: Health::Unconfirmed,
                 reason: format!(
-                    "left alone: without KillMode=process in {unit} it would end all sessions; \
-                     new connections use the new configuration after its next start"
+                    "left alone: without KillMode=process in {unit} a restart would end all \
+                     sessions; new connections use the new configuration after its next start"
                 ),
             });
         }
-        self.host.unit_job("restart", unit).map_err(|error| Failure::lost(error.to_string()))?;
+        self.host
+            .unit_job("restart", unit)
+            .map_err(|error| Failure::lost(self.with_state(&error.to_string())))?;
         let new = self.await_start(unit)?;
         if new.pid == old.pid && new.started == old.started {
             return Err(Failure::lost(format!("{unit} still has the process {}", old.pid)));
@@ -233,20 +241,26 @@ impl Load<'_> {
         configured.into_iter().chain(self.service.pid_files()).collect()
     }
 
+    /// A reason, and what the service manager says about the unit.
+    fn with_state(&self, reason: &str) -> String {
+        match &self.service.unit {
+            Some(unit) => format!("{reason} {unit} is {}", self.state(unit)),
+            None => reason.to_owned(),
+        }
+    }
+
     /// The unit's state, for a message.
-    pub fn state(&self, unit: &str) -> String {
-        self.unit(unit).map_or_else(
-            |error| error.to_string(),
-            |unit| {
-                let text = |name| unit.property(name).to_owned();
-                let (state, sub) = (text("ActiveState"), text("SubState"));
-                format!(
-                    "{state} ({sub}), result {}, exit status {}",
-                    text("Result"),
-                    text("ExecMainStatus")
-                )
-            },
-        )
+    fn state(&self, unit: &str) -> String {
+        let found = match self.unit(unit) {
+            Ok(found) => found,
+            Err(error) => return format!("in an unknown state ({error})"),
+        };
+        let state = found.property("ActiveState");
+        if found.is_active() {
+            return state.to_owned();
+        }
+        let (result, status) = (found.property("Result"), found.property("ExecMainStatus"));
+        format!("{state} (result {result}, status {status} of sshd)")
     }
 
     fn unit(&self, name: &str) -> Result<Unit, HostError> {

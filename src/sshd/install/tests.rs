@@ -302,7 +302,7 @@ fn an_edit_by_somebody_else_makes_the_listener_stale_until_one_reload() {
     assert!(service.is_stale(&host, &running.tree()));
     let outcomes = reload(&host, &service, &running.tree());
     let expected =
-        ["have sshd judge its configuration", "send SIGHUP to sshd", "sshd answers on ADDRESS"];
+        ["have sshd judge what is on disk now", "send SIGHUP to sshd", "sshd answers on ADDRESS"];
     assert_eq!(running.told(&outcomes), expected);
     assert!(!running.service().is_stale(&host, &running.tree()));
 }
@@ -313,7 +313,7 @@ fn a_refused_configuration_is_never_reloaded() {
     let before = running.service();
     put(&running.path("sshd_config"), "Foo 1\n");
     let outcomes = reload(&Host::live(), &before, &running.tree());
-    let expected = "have sshd judge its configuration FAILED sshd refuses it: \
+    let expected = "have sshd judge what is on disk now FAILED sshd refuses it: \
                     /sshd_config:1: Bad configuration option: Foo";
     assert_eq!(running.told(&outcomes), [expected]);
     assert_eq!(running.service(), before);

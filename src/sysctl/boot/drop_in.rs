@@ -43,16 +43,15 @@ pub fn text(policy: &Path, desired: &Desired) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// The names of our files in /etc/sysctl.d: with our suffix, and our mark or nothing in them. A
-/// link is not ours, wherever it leads.
+/// The names of our files in /etc/sysctl.d: with our suffix, and with our mark in them or recorded
+/// as made by us, whatever has been done to them since. A link is not ours, wherever it leads.
 pub fn present(tree: &Tree) -> Vec<Vec<u8>> {
     let Some(directory) = tree.directory(OURS) else { return Vec::new() };
     let ours = |(name, entry): (&Vec<u8>, &Entry)| match entry {
         Entry::File(real) => {
-            let content = tree.content(real);
             name.ends_with(SUFFIX)
                 && *real == directory.real.join(OsStr::from_bytes(name))
-                && (content.starts_with(MARK) || content.is_empty())
+                && (tree.content(real).starts_with(MARK) || tree.made_by_us.as_ref() == Some(real))
         }
         Entry::Nothing => false,
     };
@@ -95,7 +94,8 @@ pub fn candidates(tree: &Tree, last: Option<&[u8]>) -> Vec<Vec<u8>> {
         let elsewhere = tree
             .directories
             .iter()
-            .any(|found| found.path != Path::new(OURS) && in_directory(Some(found), &name));
+            .filter(|found| Some(&found.real) != directory(tree).as_ref())
+            .any(|found| in_directory(Some(found), &name));
         if free && !elsewhere && name.len() <= NAME_MAX && !candidates.contains(&name) {
             candidates.push(name);
         }
@@ -117,6 +117,7 @@ impl Tree {
     pub fn with_drop_in(&self, directory: &Path, file: Option<(&[u8], &[u8])>) -> Self {
         let mut tree = self.clone();
         let ours = present(self);
+        tree.made_by_us = None;
         if tree.directory(OURS).is_none() {
             // The first in rank.
             let path = PathBuf::from(OURS);
@@ -124,7 +125,8 @@ impl Tree {
             tree.directories
                 .insert(0, Directory { path, real, names: std::collections::BTreeMap::new() });
         }
-        for found in tree.directories.iter_mut().filter(|found| found.path == Path::new(OURS)) {
+        // Another one can be a link to it.
+        for found in tree.directories.iter_mut().filter(|found| found.real == directory) {
             for name in &ours {
                 found.names.remove(name);
                 tree.contents.remove(&directory.join(OsStr::from_bytes(name)));
@@ -132,7 +134,8 @@ impl Tree {
             if let Some((name, text)) = file {
                 let real = directory.join(OsStr::from_bytes(name));
                 found.names.insert(name.to_vec(), Entry::File(real.clone()));
-                tree.contents.insert(real, text.into());
+                tree.contents.insert(real.clone(), text.into());
+                tree.made_by_us = Some(real);
             }
         }
         tree

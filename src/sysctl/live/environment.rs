@@ -87,8 +87,7 @@ fn mounted_for_the_unit(mountinfo: &str) -> bool {
     let is_slave = |path: &str| {
         mountinfo
             .lines()
-            .filter(|line| line.split(' ').nth(4) == Some(path))
-            .next_back()
+            .rfind(|line| line.split(' ').nth(4) == Some(path))
             .map(|line| line.split(' ').take_while(|word| *word != "-").any(is_master))
     };
     is_slave("/") == Some(true) && is_slave("/proc") == Some(false)
