@@ -25,6 +25,11 @@ pub(super) const NAME: &str = "sshd_config";
 /// is written.
 #[must_use]
 pub fn plan(desired: &Desired, observed: &Observed, policy: &Path) -> Plan<Change> {
+    // What sshd thinks of its files concerns us only if something is declared, or of our making.
+    let bare = place::without_ours(observed);
+    if desired.values.is_empty() && place::edits(&observed.tree, &bare, observed).is_empty() {
+        return Plan::default();
+    }
     let evaluation = evaluate(&observed.tree, &observed.preset, &observed.dialect);
     match &observed.verdict {
         Verdict::NoSshd if observed.live => notice("sshd is not installed"),

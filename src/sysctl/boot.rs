@@ -236,7 +236,7 @@ fn dead_lines(desired: &Desired, judged: &[Judged]) -> Vec<Problem> {
                     key.kernel_default(),
                 ),
                 (Fate::Exclusion, _) if evaluation.losers().next().is_some() => {
-                    format!("\"-{name}\" cancels every earlier line for it")
+                    format!("this exclusion keeps every other line from setting {name}")
                 }
                 _ => continue,
             };

@@ -84,8 +84,10 @@ pub struct Directory {
 pub enum Entry {
     /// A regular file; its real path.
     File(PathBuf),
-    /// Reads as nothing: a device (`/dev/null`), a directory, a link to nowhere.
+    /// Reads as nothing: a device (`/dev/null`), a directory.
     Nothing,
+    /// A link to nowhere or round in a circle, which can't be opened.
+    Dangling,
 }
 
 impl Tree {
@@ -131,7 +133,8 @@ impl Tree {
                 Some(Entry::File(file.path))
             }
             Ok(Node::Missing) => None,
-            Ok(Node::Dangling | Node::Directory | Node::Special) => Some(Entry::Nothing),
+            Ok(Node::Dangling) => Some(Entry::Dangling),
+            Ok(Node::Directory | Node::Special) => Some(Entry::Nothing),
             Err(error) => {
                 self.unreadable.push((error.path, error.source.to_string()));
                 Some(Entry::Nothing)

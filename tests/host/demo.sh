@@ -2,7 +2,7 @@
 # demo.sh: the shipped policy on a throw-away host, and five real drifts. For each: what was changed,
 # what the daemon's journal says of it, and what the kernel and sshd use afterwards.
 # Fails if a drift stands.
-set -eEuo pipefail
+set -euo pipefail
 # shellcheck source=observe.sh
 . "$(dirname "$0")/observe.sh"
 # shellcheck disable=SC2154  # set in observe.sh
@@ -47,8 +47,7 @@ witness() {
 
 # The daemon's lines, each with its time since the drift began.
 show_journal() {
-    box journalctl --quiet --no-pager --output=short-unix --after-cursor="$journal_mark" \
-        _SYSTEMD_UNIT="$unit" KEEPALIVE_EVENT=corrected + _SYSTEMD_UNIT="$unit" KEEPALIVE_EVENT=applied |
+    journal KEEPALIVE_EVENT=corrected KEEPALIVE_EVENT=applied --output=short-unix |
         awk -v began="$1" '{
             after = sprintf("+%.0f ms", ($1 - began) * 1000)
             sub(/^[^]]*\]: /, "")

@@ -36,13 +36,13 @@ sshd_gives() { [ "$(sshd_says "$1" "$2" 2>/dev/null)" = "$3" ]; }
 
 property() { box systemctl show --property="$2" --value "$1"; }
 
-# Takes note of the journal's end: told() looks only at what comes after.
-mark_journal() { journal_mark=$(box journalctl --quiet --lines=0 --show-cursor | sed -n 's/^-- cursor: //p'); }
+# told() and journal() look only at what comes after. A time and not a cursor: journalctl 252 skips the
+# first match after a cursor whose own entry does not match.
+mark_journal() { journal_mark=@$EPOCHREALTIME; }
 
-# The daemon's lines since the mark that have all these fields, as JSON.
+# The daemon's lines since the mark that have all these fields.
 journal() {
-    box journalctl --quiet --no-pager --output=json --after-cursor="$journal_mark" \
-        _SYSTEMD_UNIT=$unit "$@"
+    box journalctl --quiet --no-pager --since="$journal_mark" _SYSTEMD_UNIT=$unit "$@"
 }
 
 told() { [ -n "$(journal "$@")" ]; }

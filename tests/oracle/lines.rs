@@ -105,7 +105,9 @@ impl Generator<'_> {
 
     fn block(&mut self) -> Vec<u8> {
         self.in_block = true;
-        let criteria = self.random.pick(&words::CRITERIA);
+        let newer = self.random.chance(3);
+        let among: &[&str] = if newer { &words::NEWER_CRITERIA } else { &words::CRITERIA };
+        let criteria = self.random.pick(among);
         if !self.random.chance(self.oddity.format) {
             return format!("Match {criteria}").into_bytes();
         }

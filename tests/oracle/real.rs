@@ -1,16 +1,19 @@
 //! The real sshd.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::time::Duration;
 
 use keepalive_policy::host::Host;
+use keepalive_policy::sshd::dialect::Dialect;
 use keepalive_policy::sshd::judge::Dump;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The real sshd with a key of its own.
+/// The real sshd with a key of its own. `KEEPALIVE_ORACLE_SSHD` names another one than this
+/// machine's.
 pub struct Sshd {
+    program: OsString,
     directory: tempfile::TempDir,
 }
 
@@ -23,7 +26,14 @@ impl Sshd {
         let arguments = ["-q", "-t", "ed25519", "-N", "", "-f"].map(OsStr::new);
         let arguments = arguments.into_iter().chain([key.as_os_str()]);
         assert!(Host::run(OsStr::new("ssh-keygen"), arguments, LIMIT).unwrap().success());
-        Self { directory }
+        let program = std::env::var_os("KEEPALIVE_ORACLE_SSHD");
+        Self { program: program.unwrap_or_else(|| "/usr/sbin/sshd".into()), directory }
+    }
+
+    /// Its grammar.
+    pub fn dialect(&self) -> Dialect {
+        let output = Host::run(&self.program, ["-V"], LIMIT).unwrap();
+        Dialect::from_banner(&[output.stderr, output.stdout].concat()).unwrap()
     }
 
     /// `sshd -T` for a connection, or why it refuses.
@@ -38,7 +48,7 @@ impl Sshd {
             OsStr::new("-C"),
             OsStr::new(connection),
         ];
-        let output = Host::run(OsStr::new("/usr/sbin/sshd"), arguments, LIMIT).unwrap();
+        let output = Host::run(&self.program, arguments, LIMIT).unwrap();
         if output.success() {
             Ok(Dump::parse(&String::from_utf8_lossy(&output.stdout), None))
         } else {

@@ -64,10 +64,13 @@ const FOREIGN: [&str; 10] = [
     "AuthorizedKeysFile",
 ];
 
-fn computed(evaluation: &Evaluation, connection: &Connection) -> BTreeMap<Keyword, String> {
-    let dialect = Dialect::default();
+fn computed(
+    evaluation: &Evaluation,
+    connection: &Connection,
+    dialect: &Dialect,
+) -> BTreeMap<Keyword, String> {
     let value = |keyword| {
-        let found = evaluation.for_connection(keyword, connection, &dialect);
+        let found = evaluation.for_connection(keyword, connection, dialect);
         found.map_or("unknown".to_owned(), |effective| effective.value.to_string())
     };
     Keyword::ALL.map(|keyword| (keyword, value(keyword))).into()
@@ -81,6 +84,7 @@ fn real(dump: &Dump) -> BTreeMap<Keyword, String> {
 #[test]
 fn every_value_is_the_one_that_sshd_uses() {
     let sshd = Sshd::new();
+    let dialect = sshd.dialect();
     let (mut accepted, mut refused) = (0, 0);
     for seed in first_seed()..first_seed() + count(250) {
         let mut random = Random::seeded(seed);
@@ -94,15 +98,15 @@ fn every_value_is_the_one_that_sshd_uses() {
         let nodes = trees::tree(&mut random, root.path().to_str().unwrap(), oddity);
         trees::write(root.path(), &nodes);
         let main = root.path().join("etc/ssh/sshd_config");
-        let found = snapshot::read(&Host::live(), &main, &[], &Dialect::default()).unwrap();
-        let evaluation = evaluate(&found.tree, &BTreeMap::new(), &Dialect::default());
+        let found = snapshot::read(&Host::live(), &main, &[], &dialect).unwrap();
+        let evaluation = evaluate(&found.tree, &BTreeMap::new(), &dialect);
         let about = |what: &str| format!("seed {seed}: {what}\n{}", trees::show(&nodes));
         for (asked, known) in connections() {
             match sshd.dump(&main, &asked) {
                 Ok(dump) => {
                     let refusals = format!("{:?}", evaluation.refusals);
                     assert_eq!(refusals, "[]", "{}", about("sshd accepts it"));
-                    let (ours, theirs) = (computed(&evaluation, &known), real(&dump));
+                    let (ours, theirs) = (computed(&evaluation, &known, &dialect), real(&dump));
                     assert_eq!(ours, theirs, "{}", about(&asked));
                     accepted += 1;
                 }

@@ -130,6 +130,19 @@ pub const CRITERIA: [&str; 45] = [
     "Host=web1 User=root",
 ];
 
+/// What may follow `Match` in newer releases, or in older ones only.
+pub const NEWER_CRITERIA: [&str; 9] = [
+    "User 'bob'",
+    "User a\\ b",
+    "User \"#c\"",
+    "invalid-user",
+    "version OpenSSH_*",
+    "version OpenSSH_9*",
+    "version OpenSSH_10* User bob",
+    "User=\"bob\" Host='web1'",
+    "user= bob",
+];
+
 /// Times that every release takes.
 pub const TIMES: [&str; 16] = [
     "0",

@@ -3,8 +3,9 @@
 pub struct Random(u64);
 
 impl Random {
-    pub const fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    pub fn new(seed: u64) -> Self {
+        // Mixed once, or the stream of a seed would be that of its neighbour, one step on.
+        Self(Self(seed).next())
     }
 
     pub fn next(&mut self) -> u64 {

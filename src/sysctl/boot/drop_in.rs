@@ -43,6 +43,11 @@ pub fn text(policy: &Path, desired: &Desired) -> Vec<u8> {
     text.into_bytes()
 }
 
+/// The text with one more line, for a loader whose patterns find the setting by another path.
+pub fn with_spelling(text: &[u8], spelling: &[u8], value: u32) -> Vec<u8> {
+    [text, spelling, format!(" = {value}\n").as_bytes()].concat()
+}
+
 /// The names of our files in /etc/sysctl.d: with our suffix, and with our mark in them or recorded
 /// as made by us, whatever has been done to them since. A link is not ours, wherever it leads.
 pub fn present(tree: &Tree) -> Vec<Vec<u8>> {
@@ -53,16 +58,22 @@ pub fn present(tree: &Tree) -> Vec<Vec<u8>> {
                 && *real == directory.real.join(OsStr::from_bytes(name))
                 && (tree.content(real).starts_with(MARK) || tree.made_by_us.as_ref() == Some(real))
         }
-        Entry::Nothing => false,
+        Entry::Nothing | Entry::Dangling => false,
     };
     directory.names.iter().filter(|entry| ours(*entry)).map(|(name, _)| name.clone()).collect()
+}
+
+/// The real path of the drop-in that the tree was given last, or that it was found with.
+pub fn made(tree: &Tree) -> Option<PathBuf> {
+    let name = present(tree).into_iter().next()?;
+    Some(directory(tree)?.join(OsStr::from_bytes(&name)))
 }
 
 /// Whether somebody put something at our name that reads as nothing, the usual way of saying that
 /// a drop-in is not wanted.
 pub fn is_masked(tree: &Tree) -> bool {
-    tree.directory(OURS)
-        .is_some_and(|directory| directory.names.get(NAME.as_bytes()) == Some(&Entry::Nothing))
+    let entry = tree.directory(OURS).and_then(|directory| directory.names.get(NAME.as_bytes()));
+    matches!(entry, Some(Entry::Nothing | Entry::Dangling))
 }
 
 /// Whether our name is taken by a file that is not ours.
