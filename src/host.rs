@@ -17,6 +17,7 @@ pub mod presence;
 pub mod private_directory;
 pub mod process;
 pub mod replace;
+pub mod sock_diag;
 pub mod systemd;
 pub mod wait;
 

@@ -25,6 +25,7 @@ pub mod file_edit;
 pub mod governed;
 pub mod hops;
 pub mod host;
+pub mod objective;
 pub mod originals;
 pub mod policy;
 pub mod reconcile;

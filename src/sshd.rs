@@ -1,7 +1,7 @@
 //! sshd's keepalive settings, exactly as sshd reads them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -204,12 +204,20 @@ fn main_file(host: &Host, service: &service::Service) -> Result<PathBuf, HostErr
     Ok(if falls_back { vendor } else { default }.to_owned())
 }
 
+/// The grammar of the sshd that is installed, whatever runs.
+#[must_use]
+pub fn installed() -> dialect::Dialect {
+    asked(judge::program(None)).unwrap_or_default()
+}
+
 /// The grammar of the sshd that this machine has.
 fn dialect(service: &service::Service) -> Result<dialect::Dialect, HostError> {
+    asked(judge::program(service.daemon().program))
+}
+
+fn asked(program: Option<OsString>) -> Result<dialect::Dialect, HostError> {
     let limit = Duration::from_secs(10);
-    let Some(program) = judge::program(service.daemon().program) else {
-        return Ok(dialect::Dialect::default());
-    };
+    let Some(program) = program else { return Ok(dialect::Dialect::default()) };
     let said = Host::run(&program, [OsStr::new("-V")], limit)?;
     let banner = [said.stderr, said.stdout].concat();
     Ok(dialect::Dialect::from_banner(&banner).unwrap_or_default())

@@ -63,6 +63,22 @@ impl Serialize for Crossing<'_> {
     }
 }
 
+impl Crossing<'_> {
+    /// Why the silence is as long as it is: the formula of the sign that breaks it, or why there is
+    /// none.
+    #[must_use]
+    pub fn why(&self, signs: &[Sign]) -> String {
+        if let Some(sign) = signs.iter().find(|sign| Some(sign.by) == self.by) {
+            return sign.reason.clone();
+        }
+        let reason = |sign: &Sign| match sign.every {
+            Some(_) => "it does not count bare TCP keepalives".to_owned(),
+            None => sign.reason.clone(),
+        };
+        signs.iter().map(reason).collect::<Vec<_>>().join("; ")
+    }
+}
+
 impl Hop {
     /// Its id in the table, or its own name.
     #[must_use]

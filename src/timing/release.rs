@@ -7,6 +7,13 @@ use crate::sshd::dialect::Dialect;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Release(pub u16, pub u16);
 
+impl Default for Release {
+    /// That of the default grammar, which is also the one that needs the shortest intervals.
+    fn default() -> Self {
+        Self::of(&Dialect::default())
+    }
+}
+
 /// What `ClientAliveCountMax 0` means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CountZero {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::alive::{Alive, Side};
 use super::{After, End, Kernel, Party, as_seconds, seconds};
 
 /// Something that is said on an idle session, again and again.
@@ -21,27 +22,28 @@ pub struct Sign {
 /// What one end of a session says while nothing else is said.
 #[must_use]
 pub fn signs(end: End, kernel: Kernel) -> [Sign; 2] {
-    [asks(end), probes(end, kernel)]
+    [asks(end.alive), probes(end, kernel)]
 }
 
-fn asks(end: End) -> Sign {
-    let every = end.alive.first_question();
-    let interval = end.alive.interval;
-    let (keyword, factor) = match end.party() {
-        Party::Ssh => ("ServerAliveInterval", 1),
-        _ => ("ClientAliveInterval", end.alive.intervals_between_questions()),
+/// What a program asks of a live peer that is idle.
+#[must_use]
+pub fn asks(alive: Alive) -> Sign {
+    let every = alive.first_question();
+    let (by, keyword) = match alive.side {
+        Side::Server(_) => (Party::Sshd, "ClientAliveInterval"),
+        Side::Client(_) => (Party::Ssh, "ServerAliveInterval"),
     };
+    let (interval, factor) = (alive.interval, alive.intervals_between_questions());
     let reason = match every {
-        Some(every) if factor > 1 => format!(
-            "{factor} * {keyword} {interval} = {} s, as {} does",
-            seconds(every),
-            end.alive.release()
-        ),
+        Some(every) if factor > 1 => {
+            let release = alive.release();
+            format!("{factor} * {keyword} {interval} = {} s, as {release} does", seconds(every))
+        }
         Some(every) => format!("{keyword} {} s", seconds(every)),
         None if interval == 0 => format!("{keyword} 0"),
         None => "a count of 0 disconnects instead of asking".to_owned(),
     };
-    Sign { by: end.party(), every, bare: false, reason }
+    Sign { by, every, bare: false, reason }
 }
 
 fn probes(end: End, kernel: Kernel) -> Sign {
