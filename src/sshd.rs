@@ -164,7 +164,7 @@ impl Resource for Sshd {
             let service = match service::observe(host) {
                 Ok(service) => service,
                 Err(error) => {
-                    outcomes.push(Outcome::of("find out how sshd runs", || Err(error)));
+                    outcomes.push(Outcome::of_look("find out how sshd runs", || Err(error)));
                     break;
                 }
             };

@@ -11,7 +11,7 @@ use super::service::Service;
 use super::trigger::Trigger;
 use crate::host::Host;
 use crate::policy::Policy;
-use crate::reconcile::{Report, Resource, micros};
+use crate::reconcile::{Outcome, Report, Resource, micros};
 use crate::report::journal::Told;
 use crate::report::status::{self, LastDrift, Status};
 use crate::report::{Tally, settings};
@@ -61,7 +61,7 @@ impl State {
         let took = micros(seen.report.took);
         let news = self.told.news(seen.name, &seen.report);
         let drifted = seen.report.found.iter().find(|row| !row.compliant);
-        let corrected = seen.report.outcomes.iter().any(|outcome| !outcome.failed());
+        let corrected = seen.report.outcomes.iter().any(Outcome::took_effect);
         for event in &news {
             // For a kernel value the correction's own line says it all.
             if seen.name == Live::LOCK && event.kind == "applied" {

@@ -53,7 +53,7 @@ pub fn install(host: &Host, install: &Install, service: &Service) -> Vec<Outcome
 pub fn reload(host: &Host, service: &Service, tree: &Tree) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     let mut judged = None;
-    outcomes.push(Outcome::of("have sshd judge what is on disk now", || {
+    outcomes.push(Outcome::of_look("have sshd judge what is on disk now", || {
         let tree = on_disk(host, &tree.main)?;
         judged = accepted(host, &tree, service)?.map(|dump| (tree, dump));
         Ok::<_, Refusal>(())
@@ -90,14 +90,14 @@ struct Transaction<'a> {
 
 impl Transaction<'_> {
     fn run(&self, outcomes: &mut Vec<Outcome>) {
-        outcomes.push(Outcome::of("have sshd judge the changed configuration", || {
+        outcomes.push(Outcome::of_look("have sshd judge the changed configuration", || {
             self.judge_candidate()
         }));
         if outcomes.iter().any(Outcome::failed) || !self.write(outcomes) {
             return;
         }
         let mut on_disk = None;
-        let judged = Outcome::of("have sshd judge what is on disk now", || {
+        let judged = Outcome::of_look("have sshd judge what is on disk now", || {
             on_disk = self.judge_disk()?;
             Ok::<_, Refusal>(())
         });

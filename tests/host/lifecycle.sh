@@ -23,6 +23,7 @@ in_force() {
     local setting
     for setting in "${sysctl_settings[@]}"; do
         live_is "$setting" "$(declared "$setting")" || return
+        boot_sets "$setting" "$(declared "$setting")" || return
     done
     for setting in "${sshd_settings[@]}"; do
         sshd_gives root "$setting" "$(declared "$setting")" || return
@@ -113,8 +114,6 @@ mark_journal
 echo 'net.ipv4.tcp_keepalive_intvl = 5' >"$(box_path /etc/sysctl.d)/zzz-database.conf"
 undone "the later file" KEEPALIVE_RESOURCE=sysctl KEEPALIVE_SETTING=net.ipv4.tcp_keepalive_intvl \
     KEEPALIVE_FOUND=5 KEEPALIVE_SOURCE=/etc/sysctl.d/zzz-database.conf:1
-box systemctl restart systemd-sysctl
-in_force
 
 step "drift: a drop-in of sshd_config.d that sorts first"
 mark_journal

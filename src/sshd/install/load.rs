@@ -101,7 +101,12 @@ impl Load<'_> {
             Ok::<_, String>(())
         }));
         if let Some(banner) = banner {
-            outcomes.push(Outcome { action: banner.to_string(), error: None, micros: 0 });
+            outcomes.push(Outcome {
+                action: banner.to_string(),
+                error: None,
+                micros: 0,
+                changed: false,
+            });
         }
         health
     }

@@ -56,6 +56,7 @@ pub fn recover(load: &Load<'_>, edits: &[FileEdit], outcomes: &mut Vec<Outcome>)
         action: "recover sshd".to_owned(),
         error: Some(story.join("; ")),
         micros: micros(start.elapsed()),
+        changed: true,
     });
 }
 

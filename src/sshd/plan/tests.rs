@@ -156,21 +156,32 @@ fn every_population_has_its_row() {
 
 #[test]
 fn a_tree_that_sshd_refuses_is_left_alone() {
-    let seen = observed(&[(MAIN, "ClientAliveInterval 5\nClientAliveInterval x\n")]);
-    for wanted in [desired(MatchBlocks::Override), Desired::default()] {
-        let plan = planned(&wanted, &seen);
+    let refused = "ClientAliveInterval 5\nClientAliveInterval x\n";
+    let ours = "# BEGIN keepalive-policy\n# END keepalive-policy\n";
+    let (theirs, with_ours) = (refused.to_owned(), format!("{ours}{refused}"));
+    // To restore is to wait as well, when something of ours is in it.
+    for (main, wanted, line) in [
+        (&theirs, desired(MatchBlocks::Override), 2),
+        (&with_ours, desired(MatchBlocks::Override), 4),
+        (&with_ours, Desired::default(), 4),
+    ] {
+        let plan = planned(&wanted, &observed(&[(MAIN, main)]));
         assert_eq!(plan.changes, []);
-        assert_eq!(
-            messages(&plan),
-            [
-                "Blocked /etc/ssh/sshd_config:2: sshd refuses its configuration (ClientAliveInterval: \
-              must be a time such as 120, 2m or 1h30m, at most 2147483647 seconds); nothing is \
-              edited or reloaded until that is repaired"
-            ]
+        let message = format!(
+            "Blocked /etc/ssh/sshd_config:{line}: sshd refuses its configuration \
+             (ClientAliveInterval: must be a time such as 120, 2m or 1h30m, at most 2147483647 \
+             seconds); nothing is edited or reloaded until that is repaired"
         );
+        assert_eq!(messages(&plan), [message]);
         assert_eq!(plan.settings.len(), wanted.values.len());
         assert!(plan.settings.iter().all(|row| row.effective.is_none() && !row.compliant));
     }
+}
+
+#[test]
+fn a_refused_tree_without_anything_of_ours_is_not_our_business() {
+    let refused = observed(&[(MAIN, "ClientAliveInterval x\n")]);
+    assert_eq!(planned(&Desired::default(), &refused), Plan::default());
 }
 
 #[test]
