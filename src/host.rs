@@ -11,6 +11,7 @@ pub mod command;
 pub mod directories;
 pub mod files;
 pub mod greeting;
+pub mod holders;
 pub mod lock;
 pub mod path;
 pub mod presence;

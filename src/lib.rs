@@ -21,6 +21,7 @@
 
 pub mod cli;
 pub mod daemon;
+pub mod explain;
 pub mod file_edit;
 pub mod governed;
 pub mod hops;
@@ -30,6 +31,7 @@ pub mod originals;
 pub mod policy;
 pub mod reconcile;
 pub mod report;
+pub mod sessions;
 pub mod sshd;
 pub mod sysctl;
 pub mod timing;

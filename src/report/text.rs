@@ -39,6 +39,14 @@ impl Style {
         self.paint("1;31", text)
     }
 
+    pub(crate) fn bold(self, text: &str) -> String {
+        self.paint("1", text)
+    }
+
+    pub(crate) fn underlined(self, text: &str) -> String {
+        self.paint("4", text)
+    }
+
     pub(crate) fn dim(self, text: &str) -> String {
         self.paint("2", text)
     }
