@@ -2,7 +2,7 @@
 
 use crate::host::Host;
 use crate::policy::Policy;
-use crate::reconcile::{Mode, Report, Resource, reconcile};
+use crate::reconcile::{Mode, Report, reconcile};
 use crate::sshd::Sshd;
 use crate::sysctl::boot::Boot;
 use crate::sysctl::live::Live;
@@ -40,7 +40,4 @@ impl Governed {
             reconcile(&self.sshd, host, &Default::default(), Mode::Enforce),
         ]
     }
-
-    /// The names by which the reports of the resources are told apart.
-    pub const NAMES: [&'static str; 3] = [Live::LOCK, Boot::LOCK, Sshd::LOCK];
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use toml::de::DeTable;
 
 use crate::hops;
+use crate::host::Host;
 use crate::objective::Derived;
 use crate::reconcile::Mode;
 use crate::timing::Release;
@@ -122,7 +123,7 @@ impl fmt::Display for Rejection {
 pub fn load(path: &Path) -> Result<Policy, Rejection> {
     let (bytes, mut complaints) =
         file::read(path).map_err(|diagnostic| Rejection { findings: vec![diagnostic] })?;
-    match judge(&bytes, path, &|| Release::of(&crate::sshd::installed())) {
+    match judge(&bytes, path, &installed) {
         Ok(policy) if complaints.is_empty() => Ok(policy),
         Ok(_) => Err(Rejection { findings: complaints }),
         Err(rejection) => {
@@ -140,6 +141,14 @@ pub fn load(path: &Path) -> Result<Policy, Rejection> {
 /// do harm, settings that contradict one another: all of it at once, in order of position.
 pub fn parse(bytes: &[u8], path: &Path) -> Result<Policy, Rejection> {
     judge(bytes, path, &Release::default)
+}
+
+/// The installed release; where sshd does not tell, the default one.
+fn installed() -> Release {
+    let daemon = crate::sshd::judge::Daemon::default();
+    crate::sshd::dialect::ask::ask(&Host::live(), daemon)
+        .map(|dialect| Release::of(&dialect))
+        .unwrap_or_default()
 }
 
 /// What [`parse`] and [`load`] share. `release` is only asked where something depends on it.

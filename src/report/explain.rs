@@ -130,8 +130,15 @@ fn alive(text: &mut String, population: &Population<'_>, style: Style) {
     text.push('\n');
     text.push_str(&style.underlined("Idle, and alive"));
     text.push('\n');
+    let quickest = longest(&population.signs, true);
     for sign in &population.signs {
         let sentence = match sign.every {
+            Some(every) if quickest.is_some_and(|quickest| quickest.by != sign.by) => format!(
+                "{} would every {} ({}), but hears something sooner",
+                sign.by.name(),
+                spoken(every),
+                sign.reason
+            ),
             Some(every) => format!(
                 "{} says something every {} ({}){}",
                 sign.by.name(),
@@ -143,8 +150,7 @@ fn alive(text: &mut String, population: &Population<'_>, style: Style) {
         };
         text.push_str(&hanging("  - ", 4, &sentence));
     }
-    let quickest = longest(&population.signs, true).and_then(|sign| sign.every);
-    let end = quickest.map(|every| every * 5 / 2);
+    let end = quickest.and_then(|sign| sign.every).map(|every| every * 5 / 2);
     let patience =
         population.path.iter().map(|crossing| Duration::from_secs(crossing.hop.idle().into()));
     let shortest = patience.min().map(|idle| idle * 5 / 4);
@@ -209,40 +215,64 @@ const fn lane_name(party: Party) -> &'static str {
     }
 }
 
-/// When the other end is gone.
+/// When the other end is gone: a table of the four cases, then how these come about.
 fn gone(text: &mut String, population: &Population<'_>, kernel: Kernel, style: Style) {
+    let (this, other) = match population.end.party() {
+        Party::Ssh => ("ssh", "server"),
+        _ => ("sshd", "client"),
+    };
     text.push('\n');
-    let other = if population.end.party() == Party::Ssh { "server" } else { "client" };
-    text.push_str(&style.underlined(&format!("When the {other} is gone")));
-    text.push('\n');
-    for case in &population.dead_peer {
-        let head = format!("  {}", what(case, other));
-        let sentence = match case.first() {
-            Some(Finding { by, after: Some(after), .. }) => {
-                format!("{} after {}", by.name(), spoken(*after))
-            }
-            _ => "nobody ever notices".to_owned(),
-        };
-        text.push_str(&hanging(&head, 44, &sentence));
+    let title = format!("When the {other} is gone");
+    text.push_str(&style.underlined(&title));
+    let blank = 30_usize.saturating_sub(title.len());
+    text.push_str(&format!("{:blank$}{:<25}frozen\n", "", "vanished"));
+    let [idle, idle_frozen, writing, writing_frozen] = &population.dead_peer;
+    for (name, vanished, frozen) in [
+        ("  idle".to_owned(), idle, idle_frozen),
+        (format!("  while {this} keeps writing"), writing, writing_frozen),
+    ] {
+        text.push_str(&format!("{name:<30}{:<25}{}\n", noticed(vanished), noticed(frozen)));
+    }
+    for reason in reasons(population) {
+        text.push_str(&hanging("  - ", 4, &reason));
+    }
+    let Some(after) = idle.first().and_then(|finding| finding.after) else { return };
+    text.push_str(&format!("\n  An idle session whose {other} vanishes at 0:\n"));
+    text.push_str(&draw(after.saturating_add(after / 16), &gone_lanes(population, kernel, after)));
+}
+
+fn noticed(case: &DeadPeer) -> String {
+    match case.first() {
+        Some(Finding { by, after: Some(after), .. }) => {
+            format!("{} ({})", spoken(*after), short_name(*by))
+        }
+        _ => "never".to_owned(),
+    }
+}
+
+/// The formulas, each once.
+fn reasons(population: &Population<'_>) -> Vec<String> {
+    let mut reasons: Vec<String> = Vec::new();
+    for case in population.dead_peer.iter().filter(|case| case.loss == Loss::Vanished) {
         for finding in &case.findings {
-            if finding.after.is_none() && finding.reason == NOTHING_SENT {
+            let while_writing = case.traffic == Traffic::Writing;
+            let known = reasons.iter().any(|reason| reason.contains(&finding.reason));
+            let obvious = finding.by == Party::KernelKeepalive && while_writing;
+            if known || obvious || finding.reason == NOTHING_SENT {
                 continue;
             }
-            let after = finding
-                .after
-                .map_or_else(|| "never".to_owned(), |after| format!("{} s", seconds(after)));
-            let head = format!("      {:<13}", short_name(finding.by));
-            let sentence = format!("{after}: {}", finding.reason);
-            for line in hanging(&head, 20, &sentence).lines() {
-                text.push_str(&style.dim(line));
-                text.push('\n');
-            }
+            let when = if while_writing { ", while writing" } else { "" };
+            let never = if finding.after.is_none() { "never: " } else { "" };
+            let name = short_name(finding.by);
+            reasons.push(format!("{name}{when}: {never}{}", finding.reason));
         }
     }
-    let [vanished, ..] = &population.dead_peer;
-    let Some(after) = vanished.first().and_then(|finding| finding.after) else { return };
-    text.push_str(&format!("\n  An idle session whose {other} vanishes at 0:\n"));
-    text.push_str(&draw(after + after / 16, &gone_lanes(population, kernel, after)));
+    reasons.push(
+        "vanished: nothing answers; frozen: the program hangs, and its kernel acknowledges and \
+         answers probes, so that TCP finds nothing wrong"
+            .to_owned(),
+    );
+    reasons
 }
 
 const NOTHING_SENT: &str = "nothing is sent that could go unacknowledged";
@@ -252,18 +282,7 @@ const fn short_name(party: Party) -> &'static str {
         Party::Sshd => "sshd",
         Party::Ssh => "ssh",
         Party::KernelKeepalive => "keepalive",
-        Party::KernelRetransmission => "resending",
-    }
-}
-
-fn what(case: &DeadPeer, other: &str) -> String {
-    let traffic = match case.traffic {
-        Traffic::Idle => "idle",
-        Traffic::Writing => "this end writes",
-    };
-    match case.loss {
-        Loss::Vanished => format!("{traffic}, {other} vanished"),
-        Loss::Frozen => format!("{traffic}, {other} frozen"),
+        Party::KernelRetransmission => "TCP",
     }
 }
 
@@ -305,28 +324,40 @@ fn path(text: &mut String, population: &Population<'_>, style: Style) {
     text.push('\n');
     text.push_str(&style.underlined("The path"));
     text.push('\n');
+    let ids = population.path.iter().map(|crossing| crossing.hop.id().chars().count());
+    let width = ids.max().unwrap_or(0).clamp(3, 33);
+    let head =
+        format!("         {:width$}  {:>9}  {:>10}  {:>9}", "HOP", "SILENCE", "FORGIVES", "SAFE");
+    text.push_str(&style.dim(&head));
+    text.push('\n');
     for crossing in &population.path {
-        let (mark, verdict) = match crossing.verdict {
-            Verdict::Survives => (style.good("ok   "), "survives"),
-            Verdict::Tight => (style.bad("tight"), "survives, with less than the margin of 25 %"),
-            Verdict::Dies => (style.bad("DIES "), "dies"),
+        let mark = match crossing.verdict {
+            Verdict::Survives => style.good("ok   "),
+            Verdict::Tight => style.bad("tight"),
+            Verdict::Dies => style.bad("DIES "),
         };
         let hop = crossing.hop;
-        let hearsay = if hop.is_hearsay() { ", by general knowledge" } else { "" };
-        let silence = crossing.silence.map_or_else(
-            || format!("hears nothing ({})", crossing.why(&population.signs)),
-            |silence| format!("silence of {} s at most", seconds(silence)),
-        );
-        let sentence = format!(
-            "{}: {silence}, forgives {} s ({} s are safe{hearsay}): {verdict}",
-            hop.id(),
-            hop.idle(),
-            hop.safe().as_secs()
-        );
-        // Wrapped with a placeholder as wide as the mark, whose colours take no columns.
-        let wrapped = hanging("  #####  ", 9, &sentence);
-        text.push_str(&wrapped.replacen("#####", &mark, 1));
+        let id: String = hop.id().chars().take(width).collect();
+        let silence = crossing.silence.map_or_else(|| "for ever".to_owned(), in_seconds);
+        let idle = in_seconds(Duration::from_secs(hop.idle().into()));
+        let safe = in_seconds(hop.safe());
+        let hearsay = if hop.is_hearsay() { " *" } else { "" };
+        text.push_str(&format!(
+            "  {mark}  {id:width$}  {silence:>9}  {idle:>10}  {safe:>9}{hearsay}\n"
+        ));
     }
+    if population.path.iter().any(|crossing| crossing.hop.is_hearsay()) {
+        text.push_str("  * by general knowledge only\n");
+    }
+    let deaf = population.path.iter().find(|crossing| crossing.silence.is_none());
+    if let Some(deaf) = deaf {
+        let sentence = format!("{} hears nothing: {}", deaf.hop.id(), deaf.why(&population.signs));
+        text.push_str(&hanging("  - ", 4, &sentence));
+    }
+}
+
+fn in_seconds(time: Duration) -> String {
+    format!("{} s", seconds(time))
 }
 
 fn problems(text: &mut String, explained: &Explained<'_>, style: Style) {
