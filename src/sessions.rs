@@ -21,6 +21,10 @@ pub mod title;
 #[cfg(test)]
 mod tests;
 
+/// How coarse the clocks of processes and files are. sshd refuses connections for longer than this
+/// while it loads.
+const COARSE: Duration = Duration::from_millis(20);
+
 /// Everything that was seen at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Seen {
@@ -30,8 +34,8 @@ pub struct Seen {
     pub processes: Vec<Holder>,
     /// The ports that sshd listens at.
     pub ports: BTreeSet<u16>,
-    /// Now, in seconds since 1970.
-    pub now: i64,
+    /// Now, since 1970.
+    pub now: Duration,
     /// What is in force for a connection that is opened now.
     pub in_force: InForce,
 }
@@ -39,8 +43,8 @@ pub struct Seen {
 /// What new connections get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct InForce {
-    /// When the listener loaded its configuration, in seconds since 1970.
-    pub loaded: Option<i64>,
+    /// When the listener had loaded its configuration, since 1970.
+    pub loaded: Option<Duration>,
     /// `TCPKeepAlive` of sshd.
     pub tcp_keepalive: Option<bool>,
     /// `net.ipv4.tcp_keepalive_time`, seconds.
@@ -173,7 +177,7 @@ fn session(connection: &Connection, process: Option<&Holder>, seen: &Seen) -> Se
         local: connection.local,
         user: process.and_then(|process| title::user(&process.title)).map(str::to_owned),
         pid: process.map(|process| process.pid),
-        age: started.map(|started| u64::try_from(seen.now - started).unwrap_or(0)),
+        age: started.map(|started| seen.now.saturating_sub(started).as_secs()),
         timer,
         expires,
         timer_count,
@@ -184,10 +188,14 @@ fn session(connection: &Connection, process: Option<&Holder>, seen: &Seen) -> Se
     }
 }
 
-fn outdated(connection: &Connection, started: Option<i64>, in_force: InForce) -> Vec<Outdated> {
+fn outdated(
+    connection: &Connection,
+    started: Option<Duration>,
+    in_force: InForce,
+) -> Vec<Outdated> {
     let mut outdated = Vec::new();
-    // Both are whole seconds, so one that was opened in the second of the load counts as new.
-    if started.zip(in_force.loaded).is_some_and(|(started, loaded)| started < loaded) {
+    let before = |(started, loaded): (Duration, _)| started.saturating_add(COARSE) < loaded;
+    if started.zip(in_force.loaded).is_some_and(before) {
         outdated.push(Outdated::OpenedBeforeLoad);
     }
     let armed_longer = |expires: Duration| {

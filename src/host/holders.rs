@@ -2,8 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
 
 use super::process::Process;
+
+/// Ticks in a second, as /proc counts them.
+const TICKS: u64 = 100;
 
 /// A process, with what tells what it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +20,8 @@ pub struct Holder {
     pub parent: u32,
     /// Its title: what it was called with, or what it wrote over that.
     pub title: String,
-    /// When it was started, in seconds since 1970.
-    pub started: Option<i64>,
+    /// When it was started, since 1970, to 10 ms.
+    pub started: Option<Duration>,
     /// The inodes of its sockets, each with its lowest descriptor; empty where we may not look.
     pub sockets: BTreeMap<u64, u32>,
 }
@@ -46,9 +52,16 @@ fn holder(process: Process) -> Option<Holder> {
         pid: process.pid,
         parent,
         title: words.join(" ").trim().to_owned(),
-        started: process.started_at(),
+        started: since_1970(process.started),
         sockets: sockets(process.pid),
     })
+}
+
+/// Ticks since boot, by the clocks: `btime` of /proc/stat is off by up to a second.
+fn since_1970(ticks: u64) -> Option<Duration> {
+    let read = |clock| Duration::try_from(clock_gettime(clock)).ok();
+    let boot = read(ClockId::Realtime)?.checked_sub(read(ClockId::Boottime)?)?;
+    boot.checked_add(Duration::from_millis(ticks.checked_mul(1000 / TICKS)?))
 }
 
 fn sockets(pid: u32) -> BTreeMap<u64, u32> {
@@ -86,7 +99,9 @@ mod tests {
         assert_eq!(found.parent, std::os::unix::process::parent_id());
         let descriptor = u32::try_from(listener.as_raw_fd()).unwrap();
         assert!(found.sockets.values().any(|number| *number == descriptor), "{found:?}");
-        assert!(!found.title.is_empty() && found.started.is_some());
+        assert!(!found.title.is_empty());
+        let age = std::time::UNIX_EPOCH.elapsed().unwrap().abs_diff(found.started.unwrap());
+        assert!(age < Duration::from_secs(600), "{age:?}");
     }
 
     #[test]

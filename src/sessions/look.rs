@@ -1,11 +1,11 @@
 //! Reads from the host what [`super::sessions`] decides about.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::{InForce, Seen};
 use crate::host::{Host, HostError, holders, sock_diag};
 use crate::reconcile::{ObserveError, Resource, Value};
-use crate::report::status::now;
 use crate::sshd::evaluate::evaluate;
 use crate::sshd::judge::Verdict;
 use crate::sshd::service::listener;
@@ -52,7 +52,7 @@ impl Background {
             connections: sock_diag::established()?,
             processes,
             ports: self.ports.clone(),
-            now: i64::try_from(now()).unwrap_or(i64::MAX),
+            now: UNIX_EPOCH.elapsed().unwrap_or_default(),
             in_force: self.in_force,
         })
     }
@@ -66,9 +66,14 @@ fn ports(sshd: &Observed) -> BTreeSet<u16> {
 }
 
 /// The pid file is written anew at each load.
-fn loaded(sshd: &Observed) -> Option<i64> {
-    let written = sshd.service.pid_file.as_ref().map(|file| file.written.0);
-    written.or_else(|| sshd.service.listener.as_ref()?.started_at())
+fn loaded(sshd: &Observed) -> Option<Duration> {
+    let seconds = |seconds: i64| u64::try_from(seconds).ok();
+    if let Some(file) = &sshd.service.pid_file {
+        let (since, nanoseconds) = file.written;
+        return Some(Duration::from_secs(seconds(since)?) + Duration::from_nanos(nanoseconds));
+    }
+    let started = sshd.service.listener.as_ref()?.started_at()?;
+    Some(Duration::from_secs(seconds(started)?))
 }
 
 fn tcp_keepalive(sshd: &Observed) -> Option<bool> {

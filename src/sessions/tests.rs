@@ -15,12 +15,12 @@ fn keepalive(seconds: u64) -> Timer {
     Timer::Keepalive { expires: Duration::from_secs(seconds), probes: 0 }
 }
 
-fn process(pid: u32, parent: u32, title: &str, started: i64, sockets: &[(u64, u32)]) -> Holder {
+fn process(pid: u32, parent: u32, title: &str, started: u64, sockets: &[(u64, u32)]) -> Holder {
     Holder {
         pid,
         parent,
         title: title.to_owned(),
-        started: Some(started),
+        started: Some(Duration::from_secs(started)),
         sockets: sockets.iter().copied().collect(),
     }
 }
@@ -44,9 +44,9 @@ fn seen() -> Seen {
             process(30, 10, "sshd: root@pts/1", 5000, &[(102, 4)]),
         ],
         ports: BTreeSet::from([22]),
-        now: 6000,
+        now: Duration::from_secs(6000),
         in_force: InForce {
-            loaded: Some(4000),
+            loaded: Some(Duration::from_secs(4000)),
             tcp_keepalive: Some(true),
             keepalive_time: Some(600),
         },
