@@ -23,6 +23,7 @@ pub(super) enum Table {
     SshdConfig,
     SshConfig,
     Path,
+    Objective,
     Daemon,
     /// An inline table in `hops`.
     Hop,
@@ -31,8 +32,14 @@ pub(super) enum Table {
 }
 
 impl Table {
-    pub const SECTIONS: [Self; 5] =
-        [Self::Sysctl, Self::SshdConfig, Self::SshConfig, Self::Path, Self::Daemon];
+    pub const SECTIONS: [Self; 6] = [
+        Self::Sysctl,
+        Self::SshdConfig,
+        Self::SshConfig,
+        Self::Path,
+        Self::Objective,
+        Self::Daemon,
+    ];
 
     /// As a message names it.
     const fn label(self) -> &'static str {
@@ -42,6 +49,7 @@ impl Table {
             Self::SshdConfig => "[sshd_config]",
             Self::SshConfig => "[ssh_config]",
             Self::Path => "[path]",
+            Self::Objective => "[objective]",
             Self::Daemon => "[daemon]",
             Self::Hop => "a hop",
             Self::Instance => "[[sshd_config.instance]]",
@@ -50,7 +58,9 @@ impl Table {
 
     fn keys(self) -> Vec<&'static str> {
         match self {
-            Self::Top => vec!["mode", "sysctl", "sshd_config", "ssh_config", "path", "daemon"],
+            Self::Top => {
+                vec!["mode", "sysctl", "sshd_config", "ssh_config", "path", "objective", "daemon"]
+            }
             Self::Sysctl => Key::ALL.map(Key::name).to_vec(),
             Self::SshdConfig => {
                 let mut keys = Keyword::ALL.map(Keyword::name).to_vec();
@@ -59,6 +69,7 @@ impl Table {
             }
             Self::SshConfig => vec!["ServerAliveInterval", "ServerAliveCountMax"],
             Self::Path => vec!["hops"],
+            Self::Objective => vec!["survive_idle", "notice_dead_peer"],
             Self::Daemon => vec!["live_interval", "resync_interval", "reload_spacing"],
             Self::Hop => vec!["name", "idle", "tcp_keepalive"],
             Self::Instance => vec!["file", "unit"],

@@ -239,7 +239,7 @@ ClientAliveInterval = 120
 p.toml:3:2: unknown key `sshd`, did you mean `sshd_config`?
 [sshd]
  ^~~~
-p.toml:6:2: unknown key `systemd`, the policy takes mode, sysctl, sshd_config, ssh_config, path, daemon
+p.toml:6:2: unknown key `systemd`, the policy takes mode, sysctl, sshd_config, ssh_config, path, objective, daemon
 [systemd.x]
  ^~~~~~~
 "#,
@@ -414,7 +414,7 @@ fn what_is_no_text_together_with_the_rest() {
 p.toml:1:1: a byte order mark: save the file as UTF-8 without one
 �mode = 'x'
 ^
-p.toml:2:1: unknown key `foo`, the policy takes mode, sysctl, sshd_config, ssh_config, path, daemon
+p.toml:2:1: unknown key `foo`, the policy takes mode, sysctl, sshd_config, ssh_config, path, objective, daemon
 foo = 1
 ^~~
 "#,
@@ -425,7 +425,7 @@ foo = 1
 p.toml:1:2: a NUL byte: this is no text
 a�b = 1
  ^
-p.toml:2:1: unknown key `foo`, the policy takes mode, sysctl, sshd_config, ssh_config, path, daemon
+p.toml:2:1: unknown key `foo`, the policy takes mode, sysctl, sshd_config, ssh_config, path, objective, daemon
 foo = 1
 ^~~
 "#,
@@ -439,7 +439,7 @@ p.toml:1:6: byte 0xe9 is not UTF-8: save the file as UTF-8
 p.toml:2:10: byte 0xff is not UTF-8: save the file as UTF-8
 mode = 'x�'
          ^
-p.toml:3:1: unknown key `foo`, the policy takes mode, sysctl, sshd_config, ssh_config, path, daemon
+p.toml:3:1: unknown key `foo`, the policy takes mode, sysctl, sshd_config, ssh_config, path, objective, daemon
 foo = 1
 ^~~
 "#,
