@@ -85,6 +85,24 @@ impl Dialect {
         self.version >= (8, 5)
     }
 
+    /// Up to 8.4 `**` at the end of a pattern of `Match` needs something to match.
+    #[must_use]
+    pub fn two_stars_match_something(&self) -> bool {
+        self.version < (8, 5)
+    }
+
+    /// A network's mask may have a sign or blanks before it; not so around 9.2.
+    #[must_use]
+    pub fn takes_signed_masks(&self) -> bool {
+        self.version < (9, 2) || self.reads_any_mask()
+    }
+
+    /// Since 10.0 a mask above 128 is refused; before, it makes the network a text.
+    #[must_use]
+    pub fn reads_any_mask(&self) -> bool {
+        self.version >= (10, 0)
+    }
+
     /// Up to 9.7 each number of a time may have blanks and a sign before it.
     #[must_use]
     pub fn takes_blanks_in_times(&self) -> bool {

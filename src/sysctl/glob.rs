@@ -9,7 +9,7 @@ mod bracket;
 
 /// More names than this from one pattern, or deeper recursion, are left out: nobody writes it, and
 /// `{a,b}{a,b}…` would grow without end.
-const NAMES: usize = 4096;
+const NAMES: usize = 512;
 const DEPTH: usize = 64;
 
 /// What a pattern is matched against.

@@ -82,6 +82,7 @@ fn write(random: &mut Random, directory: &Path) -> Vec<String> {
 fn every_pattern_matches_what_it_matches_for_sshd() {
     let sshd = Sshd::new();
     let dialect = sshd.dialect();
+    assert!(!dialect.splits_like_keywords(), "older releases have no single quotes");
     let (mut matched, mut crashed) = (0, 0);
     for seed in first_seed()..first_seed() + count(120) {
         let mut random = Random::seeded(seed ^ 0x610b);
@@ -99,7 +100,7 @@ fn every_pattern_matches_what_it_matches_for_sshd() {
         let resolved = format!("{}/{}", directory.display(), pattern.replace("\\\\", "\\"));
         let Ok(paths) = expand(resolved.as_bytes(), &mut &found.tree);
         let user = |path: &Path| {
-            let name = path.file_name().unwrap().to_str().unwrap();
+            let name = path.file_name()?.to_str()?;
             names.iter().position(|other| other == name).map(|number| format!("user{number}"))
         };
         let ours: Vec<String> = paths.iter().filter_map(|path| user(path)).collect();

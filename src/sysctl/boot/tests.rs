@@ -273,13 +273,10 @@ fn nothing_outside_etc_is_edited() {
     assert_eq!(
         shown(&report),
         [
-            "Conflict /usr/lib/credstore/sysctl.extra:2: sets 3 (net.ipv4.tcp_keepalive_time in the \
-             context boot): a credential is read after every file, and is never edited; wanted is 600",
-            "Conflict /usr/lib/credstore/sysctl.extra:2: sets 3 (net.ipv4.tcp_keepalive_time in the \
-             context systemd-sysctl): a credential is read after every file, and is never edited; \
-             wanted is 600",
-            "Conflict /etc/sysctl.conf:1: sets 1 (net.ipv4.tcp_keepalive_time in the context procps): \
-             no name of a drop-in sorts after it, and nothing outside /etc is edited; wanted is 600",
+            "Conflict /usr/lib/credstore/sysctl.extra:2: sets 3 (net.ipv4.tcp_keepalive_time, boot, \
+             systemd-sysctl): a credential is read after every file, and is never edited; wanted is 600",
+            "Conflict /etc/sysctl.conf:1: sets 1 (net.ipv4.tcp_keepalive_time, procps): no name of a \
+             drop-in sorts after it, and nothing outside /etc is edited; wanted is 600",
         ]
     );
     assert_eq!(tree.get("/usr/share/sysctl.conf").unwrap(), ONE);
