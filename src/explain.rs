@@ -167,7 +167,7 @@ fn sshd_problems(seen: &Seen) -> Vec<Problem> {
             }
         }));
     }
-    if seen.sshd.stale {
+    if !seen.sshd.freshness.is_current() {
         let message = "sshd has not loaded what its files say: until it is reloaded, new sessions \
                        get the values from before";
         problems.push(Problem::new(name, Severity::Notice, message));

@@ -14,6 +14,7 @@ use crate::hops;
 use crate::host::Host;
 use crate::objective::Derived;
 use crate::reconcile::Mode;
+use crate::sshd::instance::Instance;
 use crate::timing::Release;
 
 mod contradictions;
@@ -22,6 +23,7 @@ pub mod diagnostic;
 pub mod duration;
 mod file;
 mod findings;
+mod instance;
 mod objective;
 mod path;
 pub mod spelling;
@@ -51,6 +53,8 @@ pub struct Policy {
     pub sysctl: crate::sysctl::Desired,
     /// `[sshd_config]`.
     pub sshd_config: crate::sshd::Desired,
+    /// `[[sshd_config.instance]]`: the sshds to which it applies besides the host's own.
+    pub sshd_instances: Vec<Instance>,
     /// `[ssh_config]`.
     pub ssh_config: SshConfig,
     /// `[path] hops`: the middleboxes that sessions cross.
@@ -66,6 +70,16 @@ pub struct Policy {
     /// What is declared but has no effect, one sentence each with its place: sections that are not
     /// enforced yet, settings that another one switches off.
     pub notices: Vec<String>,
+}
+
+impl Policy {
+    /// What is declared for one sshd, the host's own (`None`) or an instance; nothing for an
+    /// instance that this policy does not name, so that what is ours in it is taken back.
+    #[must_use]
+    pub fn sshd_of(&self, instance: Option<&Instance>) -> crate::sshd::Desired {
+        let declared = instance.is_none_or(|one| self.sshd_instances.contains(one));
+        if declared { self.sshd_config.clone() } else { crate::sshd::Desired::default() }
+    }
 }
 
 /// `[ssh_config]`: the host's own ssh client.
@@ -193,12 +207,18 @@ fn read(
     };
     let mut sshd_config = sshd_config::read(&sections.sshd_config, findings);
     let objective = objective::read(&sections.objective, &mut sshd_config, release, findings);
+    let sshd_instances = instance::read(&sections.sshd_config, findings);
+    if !sshd_instances.is_empty() && sshd_config.values.is_empty() {
+        let entry = sections.sshd_config.get("instance");
+        findings.notice(entry, "an instance has no effect: no setting is declared");
+    }
     let times = daemon::read(&section(Table::Daemon, &top, findings), findings);
     let policy = Policy {
         path: path.to_owned(),
         mode: mode.unwrap_or(Mode::Enforce),
         sysctl: sysctl::read(&sections.sysctl, findings),
         sshd_config,
+        sshd_instances,
         ssh_config: ssh_config::read(&sections.ssh_config, findings),
         hops: path::read(&sections.path, findings),
         objective,

@@ -27,6 +27,8 @@ pub(super) enum Table {
     Daemon,
     /// An inline table in `hops`.
     Hop,
+    /// One of `[[sshd_config.instance]]`.
+    Instance,
 }
 
 impl Table {
@@ -50,6 +52,7 @@ impl Table {
             Self::Objective => "[objective]",
             Self::Daemon => "[daemon]",
             Self::Hop => "a hop",
+            Self::Instance => "[[sshd_config.instance]]",
         }
     }
 
@@ -61,7 +64,7 @@ impl Table {
             Self::Sysctl => Key::ALL.map(Key::name).to_vec(),
             Self::SshdConfig => {
                 let mut keys = Keyword::ALL.map(Keyword::name).to_vec();
-                keys.extend(["never_disconnect", "match_blocks"]);
+                keys.extend(["never_disconnect", "match_blocks", "instance"]);
                 keys
             }
             Self::SshConfig => vec!["ServerAliveInterval", "ServerAliveCountMax"],
@@ -69,6 +72,7 @@ impl Table {
             Self::Objective => vec!["survive_idle", "notice_dead_peer"],
             Self::Daemon => vec!["live_interval", "resync_interval", "reload_spacing"],
             Self::Hop => vec!["name", "idle", "tcp_keepalive"],
+            Self::Instance => vec!["file", "unit"],
         }
     }
 }

@@ -169,6 +169,7 @@ fn cells(setting: &Setting) -> [String; 5] {
     let source = match &setting.source {
         Some(source) => source.to_string(),
         None if setting.context == "live" => "kernel".to_owned(),
+        None if setting.is_of_listener() => "running sshd".to_owned(),
         None if setting.effective.is_some() => "default".to_owned(),
         None => "-".to_owned(),
     };

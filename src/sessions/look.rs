@@ -78,7 +78,7 @@ fn loaded(sshd: &Observed) -> Option<Duration> {
 
 fn tcp_keepalive(sshd: &Observed) -> Option<bool> {
     // A listener that has not loaded what is on disk gives new connections something else.
-    if sshd.stale {
+    if !sshd.freshness.is_current() {
         return None;
     }
     let evaluation = evaluate(&sshd.tree, &sshd.preset, &sshd.dialect);
