@@ -261,7 +261,8 @@ impl Network {
         let millis = text
             .split_whitespace()
             .find_map(|word| word.strip_prefix("lastrcv:")?.parse().ok())
-            .expect("lastrcv");
+            // ss leaves it out when it is 0.
+            .unwrap_or(0);
         Instant::now() - Duration::from_millis(millis)
     }
 
@@ -274,7 +275,7 @@ impl Network {
         run("ip", replace.iter().chain(&station));
     }
 
-    /// The processes of sshd that serve the session.
+    /// sshd's processes of this session hang from now on.
     pub fn stop_server_side(&self, session: &Session) {
         let sessions = self.keepalive_policy("sessions");
         let found = sessions["sessions"].as_array().expect("a list").iter().find(|found| {
@@ -283,7 +284,10 @@ impl Network {
                 .is_some_and(|local| local.ends_with(&format!(":{}", session.port)))
         });
         let pid = found.expect("the session is listed")["pid"].to_string();
-        run("kill", ["-STOP", &pid]);
+        // With privilege separation it is the child that answers.
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let children = children.expect("the kernel lists children");
+        run("kill", ["-STOP", &pid].into_iter().chain(children.split_whitespace()));
     }
 }
 
@@ -375,8 +379,8 @@ fn built_root(suite: &str) -> PathBuf {
     const SCRIPT: &str = r#"
         set -eu
         . "$1/tests/host/box.sh"
-        suite=$2
-        box_suite() { echo "$suite"; }
+        wanted=$2
+        box_suite() { echo "$wanted"; }
         # Every release is on the mirror of the one that runs here.
         box_mirror() {
             local list="apt-get indextargets --format \$(REPO_URI) Created-By:Packages Label:Debian"
