@@ -6,12 +6,15 @@ use crate::reconcile::{Mode, Report, reconcile};
 use crate::sshd::Sshd;
 use crate::sysctl::boot::Boot;
 use crate::sysctl::live::Live;
+use crate::sysctl::live::named::Named;
 
 /// All resources, with what they keep open.
 #[derive(Debug, Default)]
 pub struct Governed {
     /// The kernel's values now.
     pub live: Live,
+    /// The same in the named network namespaces.
+    pub named: Named,
     /// The kernel's values after the next boot.
     pub boot: Boot,
     /// sshd's settings.
@@ -24,6 +27,7 @@ impl Governed {
     pub fn reconcile(&self, host: &Host, policy: &Policy, mode: Mode) -> Vec<Report> {
         let mut reports = vec![
             reconcile(&self.live, host, &policy.sysctl, mode),
+            reconcile(&self.named, host, &policy.namespaces, mode),
             reconcile(&self.boot, host, &policy.sysctl, mode),
             reconcile(&self.sshd, host, &policy.sshd_config, mode),
         ];
@@ -37,6 +41,7 @@ impl Governed {
         vec![
             reconcile(&self.boot, host, &Default::default(), Mode::Enforce),
             reconcile(&self.live, host, &Default::default(), Mode::Enforce),
+            reconcile(&self.named, host, &Default::default(), Mode::Enforce),
             reconcile(&self.sshd, host, &Default::default(), Mode::Enforce),
         ]
     }

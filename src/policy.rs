@@ -43,6 +43,9 @@ pub struct Policy {
     pub mode: Mode,
     /// `[sysctl]`.
     pub sysctl: crate::sysctl::Desired,
+    /// `[sysctl] namespaces`: the same values for the named network namespaces, where "named" is
+    /// asked for; else nothing is declared for them.
+    pub namespaces: crate::sysctl::Desired,
     /// `[sshd_config]`.
     pub sshd_config: crate::sshd::Desired,
     /// `[ssh_config]`.
@@ -157,7 +160,7 @@ fn read(content: &DeTable<'_>, path: &Path, findings: &mut Findings<'_>) -> Poli
     let top = entries(Table::Top, content, findings);
     let modes = [("enforce", Mode::Enforce), ("audit", Mode::Audit)];
     let mode = top.get("mode").and_then(|entry| findings.choice(entry, &modes));
-    let sysctl = sysctl::read(&section(Table::Sysctl, &top, findings), findings);
+    let (sysctl, namespaces) = sysctl::read(&section(Table::Sysctl, &top, findings), findings);
     let sshd_config = sshd_config::read(&section(Table::SshdConfig, &top, findings), findings);
     let ssh_config = ssh_config::read(&section(Table::SshConfig, &top, findings), findings);
     let hops = path::read(&section(Table::Path, &top, findings), findings);
@@ -170,6 +173,7 @@ fn read(content: &DeTable<'_>, path: &Path, findings: &mut Findings<'_>) -> Poli
         path: path.to_owned(),
         mode: mode.unwrap_or(Mode::Enforce),
         sysctl,
+        namespaces,
         sshd_config,
         ssh_config,
         hops,

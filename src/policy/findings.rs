@@ -19,7 +19,7 @@ pub(super) struct Findings<'t> {
     pub lines: Lines<'t>,
     list: Vec<(Range<usize>, String)>,
     /// What is no fault but worth saying, with its line.
-    notices: Vec<(Option<usize>, &'static str)>,
+    notices: Vec<(Option<usize>, String)>,
     /// Lines that are no TOML; what else is found on them only follows from that.
     broken_lines: BTreeSet<usize>,
 }
@@ -43,9 +43,10 @@ impl<'t> Findings<'t> {
         self.broken_lines.insert(line);
     }
 
-    /// Notes what is valid but has no effect; without a key it is about the whole policy.
-    pub fn notice(&mut self, entry: Option<&Entry<'_>>, message: &'static str) {
-        self.notices.push((entry.map(|entry| self.lines.number(entry.key.start)), message));
+    /// Notes what is valid but has no effect, or more than is obvious; without a key it is about the whole policy.
+    pub fn notice(&mut self, entry: Option<&Entry<'_>>, message: impl Into<String>) {
+        let line = entry.map(|entry| self.lines.number(entry.key.start));
+        self.notices.push((line, message.into()));
     }
 
     /// The notices in order of position.

@@ -48,7 +48,11 @@ impl Table {
     fn keys(self) -> Vec<&'static str> {
         match self {
             Self::Top => vec!["mode", "sysctl", "sshd_config", "ssh_config", "path", "daemon"],
-            Self::Sysctl => Key::ALL.map(Key::name).to_vec(),
+            Self::Sysctl => {
+                let mut keys = Key::ALL.map(Key::name).to_vec();
+                keys.push("namespaces");
+                keys
+            }
             Self::SshdConfig => {
                 let mut keys = Keyword::ALL.map(Keyword::name).to_vec();
                 keys.extend(["never_disconnect", "match_blocks"]);
