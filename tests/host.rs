@@ -36,3 +36,8 @@ fn demo() {
 fn disk() {
     passes("disk.sh");
 }
+
+#[test]
+fn environment() {
+    passes("environment.sh");
+}
