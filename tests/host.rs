@@ -64,3 +64,8 @@ fn fatal() {
 fn storm() {
     passes("storm.sh");
 }
+
+#[test]
+fn environment() {
+    passes("environment.sh");
+}
