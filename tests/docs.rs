@@ -80,12 +80,19 @@ fn the_refusal_in_the_manual_page_is_what_is_said() {
 #[test]
 fn every_key_is_described_and_shown_in_the_example() {
     let mut described = 0;
-    for section in
-        ["", "[sysctl]", "[sshd_config]", "[ssh_config]", "[path]", "[objective]", "[daemon]"]
-    {
+    for section in [
+        "",
+        "[sysctl]",
+        "[sshd_config]",
+        "[[sshd_config.instance]]",
+        "[ssh_config]",
+        "[path]",
+        "[objective]",
+        "[daemon]",
+    ] {
         let said = judge(&format!("{section}\nqqqqqqqqqqqq = 1")).unwrap_err();
-        let message = &said.findings.first().unwrap().message;
-        let (_, keys) = message.split_once(" takes ").unwrap();
+        let mut messages = said.findings.iter().map(|finding| &finding.message);
+        let (_, keys) = messages.find_map(|message| message.split_once(" takes ")).unwrap();
         for key in keys.split(", ") {
             let item = if section.is_empty() && key != "mode" {
                 format!(".Sh [{key}]\n")
@@ -97,7 +104,7 @@ fn every_key_is_described_and_shown_in_the_example() {
             described += 1;
         }
     }
-    assert_eq!(described, 23);
+    assert_eq!(described, 26);
 }
 
 #[test]

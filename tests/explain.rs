@@ -66,7 +66,8 @@ fn the_line_that_is_proposed_makes_the_path_safe() {
     assert_eq!(section, "[sshd_config]");
     let after = tree(&format!("{policy}{change}\n"), &line.replace(" = ", " "));
     assert_eq!(data(&after, "explain").0, 0, "{change}");
-    assert_eq!(data(&after, "validate").1["notices"].to_string().contains("forgets"), false);
+    let notices = data(&after, "validate").1["notices"].to_string();
+    assert!(!notices.contains("forgets"), "{notices}");
 }
 
 #[test]

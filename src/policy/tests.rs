@@ -47,7 +47,7 @@ fn the_example_declares_what_the_documentation_says() {
     assert_eq!(
         policy.notices,
         [
-            "p.toml:48: [ssh_config] is not enforced yet: its values are checked, and written nowhere"
+            "p.toml:54: [ssh_config] is not enforced yet: its values are checked, and written nowhere"
         ]
     );
 }
@@ -59,6 +59,7 @@ fn the_commented_lines_of_the_example_are_the_defaults() {
         .lines()
         .map(|line| match line.strip_prefix("# ") {
             Some(setting) if setting.contains(" = ") && !setting.contains('*') => setting,
+            Some("[[sshd_config.instance]]") => "[[sshd_config.instance]]",
             Some("[path]") => "[path]",
             Some("[objective]") => "[objective]",
             Some("[daemon]") => "[daemon]",
@@ -71,8 +72,10 @@ fn the_commented_lines_of_the_example_are_the_defaults() {
     // What it sets explicitly meets the objective, so that nothing is left to derive.
     let derived = shown.objective.as_ref().unwrap();
     assert_eq!((derived.interval, derived.count, derived.unmet.len()), (None, None, 0));
+    assert_eq!(shown.sshd_instances.len(), 1);
+    let (hops, sshd_instances) = (Vec::new(), Vec::new());
     let notices = default.notices.clone();
-    assert_eq!(Policy { hops: Vec::new(), objective: None, notices, ..shown }, default);
+    assert_eq!(Policy { hops, sshd_instances, objective: None, notices, ..shown }, default);
     let set: Vec<&str> = uncommented.lines().filter(|line| !line.starts_with('#')).collect();
     for key in ["never_disconnect", "match_blocks", "hops", "live_interval", "resync_interval"] {
         assert!(set.iter().any(|line| line.starts_with(key)), "{key} is not in the example");

@@ -127,7 +127,8 @@ box_leader() {
     while read -r pid; do
         if grep -qsE '^NSpid:.*[[:blank:]]1$' "/proc/$pid/status"; then
             echo "$pid"
-            return
+            # A bare return gives what failed before, when a trap calls this.
+            return 0
         fi
     done 2>/dev/null <"${box_hierarchies[0]}/$box_name/payload/init.scope/cgroup.procs"
     return 1
