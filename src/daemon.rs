@@ -11,13 +11,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use crate::governed;
 use crate::host::Host;
 use crate::policy::{self, Policy};
 use crate::reconcile::{Problem, Resource, Severity};
 use crate::report::journal::{self, Kind as Line, Weight, say};
 use crate::report::status::monotonic;
 use crate::sshd::Sshd;
+use crate::sshd::instance::Instance;
 use crate::sysctl::boot::Boot;
+use crate::sysctl::live::named::Named;
 use crate::sysctl::live::{self, Live};
 
 pub mod ears;
@@ -75,13 +78,17 @@ pub fn run(host: Host, policy: Policy) -> u8 {
 }
 
 async fn serve(host: Host, policy: Policy) -> std::io::Result<u8> {
-    if refuse_environment(&live::environment(&host)) {
+    let misplaced = misplaced(&host, &policy);
+    for problem in &misplaced {
+        say(Weight::Error, Line::Refused, &problem.to_string());
+    }
+    if !misplaced.is_empty() {
         return Ok(BAD_ENVIRONMENT);
     }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
-    sweep::leftovers(&host, policy.mode);
+    sweep::leftovers(&host, &policy);
     let mut daemon = Daemon::start(host, policy);
     let mut ping = daemon.service.ping_interval().map(interval);
     if let Some(ping) = &mut ping {
@@ -105,14 +112,14 @@ async fn serve(host: Host, policy: Policy) -> std::io::Result<u8> {
 
 /// A sandbox in which the daemon would write to another kernel's values than the host's, or not
 /// hear of them, is not run in: it would report success.
-fn refuse_environment(problems: &[Problem]) -> bool {
-    for problem in problems {
-        match problem.severity {
-            Severity::Blocked => say(Weight::Error, Line::Refused, &problem.to_string()),
-            _ => say(Weight::Warning, Line::Notice, &problem.to_string()),
-        }
+fn misplaced(host: &Host, policy: &Policy) -> Vec<Problem> {
+    let problems = live::environment(host, &policy.sysctl);
+    let (refused, noted): (Vec<_>, Vec<_>) =
+        problems.into_iter().partition(|problem| problem.severity == Severity::Blocked);
+    for problem in noted {
+        say(Weight::Warning, Line::Notice, &problem.to_string());
     }
-    problems.iter().any(|problem| problem.severity == Severity::Blocked)
+    refused
 }
 
 async fn tick(interval: &mut Option<tokio::time::Interval>) {
@@ -130,6 +137,8 @@ struct Party {
     due: Arc<Due>,
     busy: Arc<Busy>,
     task: JoinHandle<()>,
+    /// The declared instance of sshd that it is about.
+    instance: Option<Instance>,
 }
 
 /// A policy on its way to be in force everywhere.
@@ -149,7 +158,7 @@ struct Daemon {
     generation: u64,
     announced: Option<Announced>,
     orders: watch::Sender<Orders>,
-    parties: BTreeMap<&'static str, Party>,
+    parties: BTreeMap<String, Party>,
     reports: mpsc::Receiver<Seen>,
     reporting: mpsc::Sender<Seen>,
     policy_due: Arc<Due>,
@@ -165,8 +174,7 @@ impl Daemon {
         let mut state = State::default();
         state.tell_policy(&policy);
         let policy = Arc::new(policy);
-        let (orders, receiver) =
-            watch::channel(Orders { generation: 1, policy: Arc::clone(&policy) });
+        let (orders, _) = watch::channel(Orders { generation: 1, policy: Arc::clone(&policy) });
         let (reporting, reports) = mpsc::channel(16);
         let policy_due = Arc::new(Due::default());
         let policy_changed = reconciler::settled(Arc::clone(&policy_due));
@@ -188,33 +196,54 @@ impl Daemon {
         };
         daemon.watch_policy();
         daemon.call_witness();
-        daemon.spawn(Live::default(), live_kind(), &receiver);
-        daemon.spawn(Boot::default(), boot_kind(), &receiver);
-        daemon.spawn(Sshd::default(), sshd_kind(), &receiver);
+        daemon.spawn(Live::LOCK, None, Live::default(), live_kind());
+        daemon.spawn(Named::LOCK, None, Named::default(), named_kind());
+        daemon.spawn(Boot::LOCK, None, Boot::default(), boot_kind());
+        daemon.spawn(Sshd::LOCK, None, Sshd::default(), sshd_kind());
+        daemon.spawn_instances();
         daemon
     }
 
-    fn spawn<R>(&mut self, resource: R, kind: Kind<R>, orders: &watch::Receiver<Orders>)
+    /// A reconciler for each instance of sshd that is declared, or was and has not been put back.
+    fn spawn_instances(&mut self) {
+        let instances = governed::instances(&self.host, &self.policy.sshd_instances);
+        let instances = instances.unwrap_or_else(|error| {
+            let message = format!(
+                "{error}; instances of sshd that the policy no longer names are not put back"
+            );
+            say(Weight::Warning, Line::Notice, &message);
+            self.policy.sshd_instances.iter().cloned().collect()
+        });
+        for instance in instances {
+            let name = format!("{} {}", Sshd::LOCK, instance.file.display());
+            if !self.parties.contains_key(&name) {
+                self.spawn(&name, Some(instance.clone()), Sshd::of(instance), sshd_kind());
+            }
+        }
+    }
+
+    fn spawn<R>(&mut self, name: &str, instance: Option<Instance>, resource: R, kind: Kind<R>)
     where
         R: Resource + Send + Sync + 'static,
-        R::Desired: Clone + Send + 'static,
+        R::Desired: Send + 'static,
     {
         let (due, busy) = (Arc::new(Due::default()), Arc::new(Busy::new()));
         let wiring = Wiring {
+            name: name.to_owned(),
             due: Arc::clone(&due),
             busy: Arc::clone(&busy),
-            orders: orders.clone(),
+            orders: self.orders.subscribe(),
             reports: self.reporting.clone(),
         };
         let run = reconciler::run(Arc::new(resource), self.host.clone(), kind, wiring);
         let task = tokio::spawn(run);
-        self.parties.insert(R::LOCK, Party { due, busy, task });
+        self.parties.insert(name.to_owned(), Party { due, busy, task, instance });
     }
 
     /// Something happened to what these watch.
     fn hear(&self, names: &Names) {
         for name in names {
-            match self.parties.get(name) {
+            match self.parties.get(&**name) {
                 Some(party) => party.due.mark(),
                 None => self.policy_due.mark(),
             }
@@ -223,13 +252,19 @@ impl Daemon {
 
     fn take(&mut self, mut seen: Seen) {
         let watched = std::mem::take(&mut seen.report.watched);
-        let name = seen.name;
+        let name = seen.name.clone();
+        let done_with = self.is_done_with(&seen);
         let lines = self.state.take(&self.host, seen);
         match &self.witness {
             Some(witness) => witness.tell(lines),
             None => lines.log(),
         }
-        let armed = self.ears.set(name, &watched);
+        if done_with {
+            self.retire(&name);
+            self.publish();
+            return;
+        }
+        let armed = self.ears.set(&name, &watched);
         if let (Some(witness), false) = (&self.witness, name == Live::LOCK) {
             self.ears.places().for_each(|place| witness.observe(place));
         }
@@ -240,6 +275,24 @@ impl Daemon {
         self.publish();
     }
 
+    /// Whether this is about an instance of sshd that the policy no longer names, and in which
+    /// nothing of ours is left.
+    fn is_done_with(&self, seen: &Seen) -> bool {
+        let instance = self.parties.get(&seen.name).and_then(|party| party.instance.as_ref());
+        instance.is_some_and(|instance| !self.policy.sshd_instances.contains(instance))
+            && seen.generation == self.generation
+            && seen.report.in_force()
+    }
+
+    fn retire(&mut self, name: &str) {
+        if let Some(party) = self.parties.remove(name) {
+            // Its pass is over; what waits is only for the next one, which would find nothing to do.
+            party.task.abort();
+        }
+        self.ears.forget(name);
+        self.state.forget(name);
+    }
+
     fn armed(&mut self, armed: Armed) {
         self.state.tell_unwatched(armed.troubles, self.policy.resync_interval);
         self.hear(&armed.more);
@@ -247,7 +300,7 @@ impl Daemon {
 
     /// Tells the world, once everything has been looked at.
     fn publish(&mut self) {
-        let names: Vec<&'static str> = self.parties.keys().copied().collect();
+        let names: Vec<String> = self.parties.keys().cloned().collect();
         if !self.state.complete(&names, 1) {
             return;
         }
@@ -268,7 +321,7 @@ impl Daemon {
     fn reload(&mut self) {
         self.service.reloading();
         let read = monotonic();
-        match policy::load(&self.policy.path) {
+        match self.load() {
             Ok(policy) => self.adopt(policy, read, true),
             Err(rejection) => {
                 self.state.tell_rejection(&self.policy.path, &rejection, read);
@@ -283,7 +336,7 @@ impl Daemon {
     /// A file of the policy changed: no news if it still says the same.
     fn reload_if_changed(&mut self) {
         let read = monotonic();
-        match policy::load(&self.policy.path) {
+        match self.load() {
             Ok(policy) if policy.says_the_same(&self.policy) => {
                 if self.state.forgive_rejection() {
                     self.publish();
@@ -295,6 +348,16 @@ impl Daemon {
                 self.publish();
             }
         }
+    }
+
+    /// The policy as its files have it now, if it can be kept here.
+    fn load(&self) -> Result<Policy, String> {
+        let policy = policy::load(&self.policy.path).map_err(|rejection| rejection.to_string())?;
+        let refused = misplaced(&self.host, &policy);
+        if refused.is_empty() {
+            return Ok(policy);
+        }
+        Err(refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     }
 
     fn adopt(&mut self, policy: Policy, read: u64, awaited: bool) {
@@ -313,6 +376,7 @@ impl Daemon {
         let _ = self
             .orders
             .send(Orders { generation: self.generation, policy: Arc::clone(&self.policy) });
+        self.spawn_instances();
     }
 
     /// The files of the policy, also those that may come.
@@ -363,16 +427,29 @@ impl Daemon {
 
 fn live_kind() -> Kind<Live> {
     Kind {
-        desired: |policy| &policy.sysctl,
+        desired: |_, policy| policy.sysctl.clone(),
         resync: |policy| policy.live_interval,
         spacing: |_| Duration::ZERO,
         manner: Manner::AtOnce,
     }
 }
 
+/// Not worth a wake-up of its own while nobody asks for namespaces.
+fn named_kind() -> Kind<Named> {
+    Kind {
+        desired: |_, policy| policy.namespaces.clone(),
+        resync: |policy| match policy.namespaces.values.is_empty() {
+            true => policy.resync_interval,
+            false => policy.live_interval,
+        },
+        spacing: |_| Duration::ZERO,
+        manner: Manner::Settled,
+    }
+}
+
 fn boot_kind() -> Kind<Boot> {
     Kind {
-        desired: |policy| &policy.sysctl,
+        desired: |_, policy| policy.sysctl.clone(),
         resync: |policy| policy.resync_interval,
         spacing: |_| Duration::ZERO,
         manner: Manner::Settled,
@@ -381,7 +458,7 @@ fn boot_kind() -> Kind<Boot> {
 
 fn sshd_kind() -> Kind<Sshd> {
     Kind {
-        desired: |policy| &policy.sshd_config,
+        desired: |sshd, policy| policy.sshd_of(sshd.instance.as_ref()),
         resync: |policy| policy.resync_interval,
         spacing: |policy| policy.reload_spacing,
         manner: Manner::Settled,

@@ -12,15 +12,22 @@ use serde::Serialize;
 use toml::de::DeTable;
 
 use crate::hops;
+use crate::host::Host;
+use crate::objective::Derived;
 use crate::reconcile::{Mode, Source};
+use crate::sshd::instance::Instance;
+use crate::timing::Release;
 
+mod contradictions;
 mod daemon;
 pub mod diagnostic;
 pub mod duration;
 mod file;
 mod findings;
 pub mod fragment;
+mod instance;
 mod metrics;
+mod objective;
 mod path;
 pub mod spelling;
 mod ssh_config;
@@ -32,6 +39,7 @@ mod tests;
 mod text;
 mod value;
 
+use contradictions::Sections;
 pub use diagnostic::Diagnostic;
 use findings::Findings;
 use table::{Entries, Table, entries, section};
@@ -45,12 +53,19 @@ pub struct Policy {
     pub mode: Mode,
     /// `[sysctl]`.
     pub sysctl: crate::sysctl::Desired,
+    /// `[sysctl] namespaces`: the same values for the named network namespaces, where "named" is
+    /// asked for; else nothing is declared for them.
+    pub namespaces: crate::sysctl::Desired,
     /// `[sshd_config]`.
     pub sshd_config: crate::sshd::Desired,
+    /// `[[sshd_config.instance]]`: the sshds to which it applies besides the host's own.
+    pub sshd_instances: Vec<Instance>,
     /// `[ssh_config]`.
     pub ssh_config: SshConfig,
     /// `[path] hops`: the middleboxes that sessions cross.
     pub hops: Vec<Hop>,
+    /// `[objective]`, and what follows from it; its values are among those of `sshd_config`.
+    pub objective: Option<Derived>,
     /// `[daemon] live_interval`: how often the kernel's values are reread.
     pub live_interval: Duration,
     /// `[daemon] resync_interval`: how often the files are reread.
@@ -66,6 +81,27 @@ pub struct Policy {
     /// What is declared but has no effect, one sentence each with its place: sections that are not
     /// enforced yet, settings that another one switches off.
     pub notices: Vec<String>,
+}
+
+impl Policy {
+    /// Whether both declare the same, wherever they do.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let of = |policy: &Self| Self {
+            declared: BTreeMap::new(),
+            notices: Vec::new(),
+            ..policy.clone()
+        };
+        of(self) == of(other)
+    }
+
+    /// What is declared for one sshd, the host's own (`None`) or an instance; nothing for an
+    /// instance that this policy does not name, so that what is ours in it is taken back.
+    #[must_use]
+    pub fn sshd_of(&self, instance: Option<&Instance>) -> crate::sshd::Desired {
+        let declared = instance.is_none_or(|one| self.sshd_instances.contains(one));
+        if declared { self.sshd_config.clone() } else { crate::sshd::Desired::default() }
+    }
 }
 
 /// `[ssh_config]`: the host's own ssh client.
@@ -115,19 +151,6 @@ impl fmt::Display for Rejection {
     }
 }
 
-impl Policy {
-    /// Whether both declare the same, wherever they do.
-    #[must_use]
-    pub fn says_the_same(&self, other: &Self) -> bool {
-        let of = |policy: &Self| Self {
-            declared: BTreeMap::new(),
-            notices: Vec::new(),
-            ..policy.clone()
-        };
-        of(self) == of(other)
-    }
-}
-
 /// Reads and judges the policy at `path`, a path of this machine (links are followed), with the
 /// fragments beside it: `/etc/keepalive-policy.d/*.toml` of `/etc/keepalive-policy.toml`. Of a key
 /// that several files have, the last one counts.
@@ -143,7 +166,7 @@ pub fn load(path: &Path) -> Result<Policy, Rejection> {
     }
     let pieces: Vec<(&[u8], &Path)> =
         pieces.iter().map(|piece| (piece.bytes.as_slice(), piece.path.as_path())).collect();
-    match parse_all(&pieces, path) {
+    match judge(&pieces, path, &installed) {
         Ok(policy) if complaints.is_empty() => Ok(policy),
         Ok(_) => Err(Rejection { findings: complaints }),
         Err(rejection) => {
@@ -153,20 +176,31 @@ pub fn load(path: &Path) -> Result<Policy, Rejection> {
     }
 }
 
-/// Judges the text of a policy; `path` is only named in findings and notices. Touches nothing.
+/// Judges the text of a policy as for the default release of sshd; `path` is only named in findings
+/// and notices. Touches nothing.
 ///
 /// # Errors
 /// What is no TOML, a key that is not known, a value that is not what its key takes, or that would
 /// do harm, settings that contradict one another: all of it at once, in order of position.
 pub fn parse(bytes: &[u8], path: &Path) -> Result<Policy, Rejection> {
-    parse_all(&[(bytes, path)], path)
+    judge(&[(bytes, path)], path, &Release::default)
 }
 
-/// The same for several files, of which a later one counts more than an earlier one.
-///
-/// # Errors
-/// As [`parse`].
-pub fn parse_all(pieces: &[(&[u8], &Path)], path: &Path) -> Result<Policy, Rejection> {
+/// The installed release; where sshd does not tell, the default one.
+fn installed() -> Release {
+    let daemon = crate::sshd::judge::Daemon::default();
+    crate::sshd::dialect::ask::ask(&Host::live(), daemon)
+        .map(|dialect| Release::of(&dialect))
+        .unwrap_or_default()
+}
+
+/// What [`parse`] and [`load`] share: several files, of which a later one counts more than an earlier
+/// one. `release` is only asked where something depends on it.
+fn judge(
+    pieces: &[(&[u8], &Path)],
+    path: &Path,
+    release: &dyn Fn() -> Release,
+) -> Result<Policy, Rejection> {
     let (mut bytes, mut text) = (Vec::new(), String::new());
     let (mut files, mut padded, mut broken) = (Vec::new(), Vec::new(), Vec::new());
     for (content, file) in pieces {
@@ -199,7 +233,7 @@ pub fn parse_all(pieces: &[(&[u8], &Path)], path: &Path) -> Result<Policy, Rejec
         }
         contents.push(content);
     }
-    let policy = read(&contents, path, &mut findings);
+    let policy = read(&contents, path, release, &mut findings);
     let notices = findings.notices(path);
     let diagnostics = findings.into_diagnostics(path);
     if diagnostics.is_empty() {
@@ -213,45 +247,53 @@ pub fn parse_all(pieces: &[(&[u8], &Path)], path: &Path) -> Result<Policy, Rejec
 fn read(
     contents: &[toml::Spanned<DeTable<'_>>],
     path: &Path,
+    release: &dyn Fn() -> Release,
     findings: &mut Findings<'_>,
 ) -> Policy {
     let top: Vec<Entries<'_>> =
         contents.iter().map(|content| entries(Table::Top, content.get_ref(), findings)).collect();
     let modes = [("enforce", Mode::Enforce), ("audit", Mode::Audit)];
-    let chosen: Vec<Mode> = top
-        .iter()
-        .filter_map(|top| top.get("mode"))
-        .filter_map(|entry| findings.choice(entry, &modes))
-        .collect();
-    let kernel = section(Table::Sysctl, &top, findings);
-    let server = section(Table::SshdConfig, &top, findings);
-    let client = section(Table::SshConfig, &top, findings);
-    let declared = [&kernel, &server, &client].into_iter().flat_map(Entries::values);
-    let declared = declared.map(|entry| (entry.name, findings.place(entry.key.start))).collect();
-    let sysctl = sysctl::read(&kernel, findings);
-    let sshd_config = sshd_config::read(&server, findings);
-    let ssh_config = ssh_config::read(&client, findings);
-    let hops = path::read(&section(Table::Path, &top, findings), findings);
-    let times = daemon::read(&section(Table::Daemon, &top, findings), findings);
-    let metrics_textfile = metrics::textfile(&section(Table::Metrics, &top, findings), findings);
-    let witness = metrics::witness(&section(Table::Witness, &top, findings), findings);
-    if sysctl.values.is_empty() && sshd_config.values.is_empty() {
-        findings
-            .notice(None, "nothing is declared in [sysctl] or [sshd_config]: nothing is managed");
+    let chosen = top.iter().filter_map(|top| findings.choice(top.get("mode")?, &modes)).last();
+    let sections = Sections {
+        sysctl: section(Table::Sysctl, &top, findings),
+        sshd_config: section(Table::SshdConfig, &top, findings),
+        ssh_config: section(Table::SshConfig, &top, findings),
+        path: section(Table::Path, &top, findings),
+        objective: section(Table::Objective, &top, findings),
+    };
+    let declared = sections.declared().map(|entry| (entry.name, findings.place(entry.key.start)));
+    let declared = declared.collect();
+    let mut sshd_config = sshd_config::read(&sections.sshd_config, findings);
+    let objective = objective::read(&sections.objective, &mut sshd_config, release, findings);
+    let (sysctl, namespaces) = sysctl::read(&sections.sysctl, findings);
+    let sshd_instances = instance::read(&sections.sshd_config, findings);
+    if !sshd_instances.is_empty() && sshd_config.values.is_empty() {
+        let entry = sections.sshd_config.get("instance");
+        findings.notice(entry, "an instance has no effect: no setting is declared");
     }
-    Policy {
+    let times = daemon::read(&section(Table::Daemon, &top, findings), findings);
+    let policy = Policy {
         path: path.to_owned(),
-        mode: chosen.last().copied().unwrap_or(Mode::Enforce),
+        mode: chosen.unwrap_or(Mode::Enforce),
         sysctl,
+        namespaces,
         sshd_config,
-        ssh_config,
-        hops,
-        metrics_textfile,
-        witness,
+        sshd_instances,
+        ssh_config: ssh_config::read(&sections.ssh_config, findings),
+        hops: path::read(&sections.path, findings),
+        objective,
+        metrics_textfile: metrics::textfile(&section(Table::Metrics, &top, findings), findings),
+        witness: metrics::witness(&section(Table::Witness, &top, findings), findings),
         declared,
         live_interval: times.live_interval,
         resync_interval: times.resync_interval,
         reload_spacing: times.reload_spacing,
         notices: Vec::new(),
+    };
+    if policy.sysctl.values.is_empty() && policy.sshd_config.values.is_empty() {
+        findings
+            .notice(None, "nothing is declared in [sysctl] or [sshd_config]: nothing is managed");
     }
+    contradictions::note(&policy, &sections, release, findings);
+    policy
 }

@@ -35,9 +35,14 @@ impl Ears {
     }
 
     /// What a reconciler wants to hear of from now on.
-    pub fn set(&mut self, name: &'static str, watched: &BTreeSet<PathBuf>) -> Armed {
+    pub fn set(&mut self, name: &str, watched: &BTreeSet<PathBuf>) -> Armed {
         let watch = if name == Live::LOCK { &mut self.live } else { &mut self.files };
         watch.set(name, watched)
+    }
+
+    /// A reconciler that has ended.
+    pub fn forget(&mut self, name: &str) {
+        self.files.forget(name);
     }
 
     /// The directories that are watched.

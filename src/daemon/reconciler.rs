@@ -32,8 +32,8 @@ pub struct Orders {
 /// A report on its way to the daemon.
 #[derive(Debug)]
 pub struct Seen {
-    /// [`Resource::LOCK`] of the reconciler.
-    pub name: &'static str,
+    /// The reconciler's name.
+    pub name: String,
     /// What woke it.
     pub trigger: Trigger,
     /// Of the policy that was applied.
@@ -122,7 +122,7 @@ impl Default for Busy {
 #[derive(Debug)]
 pub struct Kind<R: Resource> {
     /// Its part of the policy.
-    pub desired: fn(&Policy) -> &R::Desired,
+    pub desired: fn(&R, &Policy) -> R::Desired,
     /// How often it is looked at although nothing happened.
     pub resync: fn(&Policy) -> Duration,
     /// The least time between a correction and the next pass.
@@ -145,6 +145,9 @@ pub enum Manner {
 /// What a reconciler shares with the daemon.
 #[derive(Debug, Clone)]
 pub struct Wiring {
+    /// By which its reports are told from those of others: [`Resource::LOCK`]; for an instance of
+    /// sshd with its main file.
+    pub name: String,
     /// Marked by the watcher.
     pub due: Arc<Due>,
     /// Read by the watchdog.
@@ -160,7 +163,7 @@ pub struct Wiring {
 pub async fn run<R>(resource: Arc<R>, host: Host, kind: Kind<R>, mut wiring: Wiring)
 where
     R: Resource + Send + Sync + 'static,
-    R::Desired: Clone + Send + 'static,
+    R::Desired: Send + 'static,
 {
     let mut trigger = Trigger::Start;
     let mut pace = Pace::default();
@@ -179,7 +182,8 @@ where
         pace = after;
         let (generation, contested) = (orders.generation, pace.contested());
         let mode = orders.policy.mode;
-        let seen = Seen { name: R::LOCK, trigger, generation, mode, report, contested };
+        let name = wiring.name.clone();
+        let seen = Seen { name, trigger, generation, mode, report, contested };
         if wiring.reports.send(seen).await.is_err() {
             return;
         }
@@ -199,9 +203,9 @@ async fn pass<R>(
 ) -> Option<(Report, Pace)>
 where
     R: Resource + Send + Sync + 'static,
-    R::Desired: Clone + Send + 'static,
+    R::Desired: Send + 'static,
 {
-    let (desired, mode) = ((kind.desired)(policy).clone(), policy.mode);
+    let (desired, mode) = ((kind.desired)(&resource, policy), policy.mode);
     let pass = move || {
         let mut pace = pace;
         let mut held = false;

@@ -17,6 +17,7 @@ use crate::report::metrics::{self, Counts};
 use crate::report::status::{self, LastDrift, Status};
 use crate::report::{Tally, settings};
 use crate::sysctl::live::Live;
+use crate::sysctl::live::named::Named;
 
 #[cfg(test)]
 mod tests;
@@ -24,9 +25,9 @@ mod tests;
 /// The last report of each reconciler, and the history in short.
 #[derive(Debug)]
 pub struct State {
-    reports: BTreeMap<&'static str, Report>,
-    generations: BTreeMap<&'static str, u64>,
-    contested: BTreeMap<&'static str, BTreeSet<&'static str>>,
+    reports: BTreeMap<String, Report>,
+    generations: BTreeMap<String, u64>,
+    contested: BTreeMap<String, BTreeSet<&'static str>>,
     told: Told,
     unwatched: BTreeSet<String>,
     rejection: Option<String>,
@@ -86,11 +87,11 @@ impl State {
     pub fn take(&mut self, host: &Host, seen: Seen) -> Lines {
         let took = micros(seen.report.took);
         let contested = self.note_contest(&seen);
-        let mut events = self.told.news(seen.name, &seen.report, seen.mode, Instant::now());
+        let mut events = self.told.news(&seen.name, &seen.report, seen.mode, Instant::now());
         // For a kernel value the correction's own line says it all. What is contested changes all
         // the time, and has been told.
         events.retain(|event| match event.kind {
-            Kind::Applied => seen.name != Live::LOCK,
+            Kind::Applied => ![Live::LOCK, Named::LOCK].contains(&seen.name.as_str()),
             Kind::Drift => event.setting.is_none_or(|name| !seen.contested.contains(name)),
             _ => true,
         });
@@ -116,9 +117,9 @@ impl State {
             }
         }
         self.note_drift(&seen.report, took, !events.is_empty());
-        let generation = self.generations.entry(seen.name).or_default();
+        let generation = self.generations.entry(seen.name.clone()).or_default();
         *generation = seen.generation.max(*generation);
-        self.contested.insert(seen.name, seen.contested);
+        self.contested.insert(seen.name.clone(), seen.contested);
         self.reports.insert(seen.name, seen.report);
         Lines { events, trigger: seen.trigger.as_str(), micros: took }
     }
@@ -126,7 +127,7 @@ impl State {
     /// Counts what the report shows; says whether it is drift that no event had announced.
     fn count(&mut self, seen: &Seen, took: u64) -> bool {
         let report = &seen.report;
-        let before = self.reports.get(seen.name);
+        let before = self.reports.get(&seen.name);
         let was_wrong = |name: &str| {
             before.is_some_and(|before| {
                 before.settings.iter().any(|row| row.name == name && !row.compliant)
@@ -177,9 +178,16 @@ impl State {
         }
     }
 
+    /// Drops what is known of a reconciler that has ended.
+    pub fn forget(&mut self, name: &str) {
+        self.reports.remove(name);
+        self.generations.remove(name);
+        self.contested.remove(name);
+    }
+
     /// Whether every one of `names` has reported on this policy.
     #[must_use]
-    pub fn complete(&self, names: &[&'static str], generation: u64) -> bool {
+    pub fn complete(&self, names: &[String], generation: u64) -> bool {
         names.iter().all(|name| self.generations.get(name).is_some_and(|at| *at >= generation))
     }
 
@@ -327,7 +335,7 @@ impl State {
     /// What is contested since this report, and what is no longer.
     fn note_contest(&self, seen: &Seen) -> Vec<Event> {
         let none = BTreeSet::new();
-        let before = self.contested.get(seen.name).unwrap_or(&none);
+        let before = self.contested.get(&seen.name).unwrap_or(&none);
         let resource = seen.report.resource;
         let begun = seen.contested.difference(before).map(|name| Event {
             warning: true,

@@ -1,8 +1,10 @@
 //! What a killed predecessor left: temporary files, never live, removed at start.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::host::Host;
+use crate::policy::Policy;
 use crate::reconcile::{Mode, Resource};
 use crate::report::journal::{Kind, Weight, say};
 use crate::sshd::Sshd;
@@ -21,8 +23,8 @@ const PLACES: [&str; 6] = [
 
 /// Removes them, under the locks: another process that is writing now keeps its own. Audit mode
 /// leaves even these alone.
-pub fn leftovers(host: &Host, mode: Mode) {
-    if mode == Mode::Audit {
+pub fn leftovers(host: &Host, policy: &Policy) {
+    if policy.mode == Mode::Audit {
         return;
     }
     let locks = [Sshd::LOCK, Boot::LOCK, "originals"].map(|name| host.lock(name));
@@ -31,7 +33,9 @@ pub fn leftovers(host: &Host, mode: Mode) {
         say(Weight::Warning, Kind::Notice, &message);
         return;
     }
-    for place in PLACES.map(Path::new) {
+    let instances = policy.sshd_instances.iter().filter_map(|one| one.file.parent());
+    let places: BTreeSet<&Path> = PLACES.into_iter().map(Path::new).chain(instances).collect();
+    for place in places {
         match host.sweep(place) {
             Ok(swept) if swept.is_empty() => {}
             Ok(swept) => {

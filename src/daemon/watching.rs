@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use rustix::fs::inotify::{self, ReadFlags, Reader, WatchFlags};
@@ -50,7 +51,7 @@ const BUFFER: usize = 16 * 1024;
 const CALLS: usize = 64;
 
 /// Who is told, by the name that was given to [`Watch::set`].
-pub type Names = BTreeSet<&'static str>;
+pub type Names = BTreeSet<Arc<str>>;
 
 /// The watches of some parties.
 #[derive(Debug)]
@@ -61,7 +62,7 @@ pub struct Watch {
     throttle: Throttle,
     /// The last reading left something in the queue, which then makes no new readiness.
     unread: bool,
-    interests: BTreeMap<&'static str, Interest>,
+    interests: BTreeMap<Arc<str>, Interest>,
     /// What an event of each watch descriptor means.
     wanted: BTreeMap<i32, Wanted>,
 }
@@ -94,7 +95,7 @@ impl Watch {
     /// Replaces what `name` wants to hear of, paths as the host names them, and brings all watches
     /// into line with what is on the paths now: to be called after each look, since links and
     /// directories may have come, gone or been swapped.
-    pub fn set(&mut self, name: &'static str, watched: &BTreeSet<PathBuf>) -> Armed {
+    pub fn set(&mut self, name: &str, watched: &BTreeSet<PathBuf>) -> Armed {
         let host = self.host.clone();
         self.set_on(&host, name, watched)
     }
@@ -105,12 +106,19 @@ impl Watch {
     }
 
     /// The same for paths of this machine, whatever the root: the policy file.
-    pub fn set_located(&mut self, name: &'static str, watched: &BTreeSet<PathBuf>) -> Armed {
+    pub fn set_located(&mut self, name: &str, watched: &BTreeSet<PathBuf>) -> Armed {
         self.set_on(&Host::live(), name, watched)
     }
 
-    fn set_on(&mut self, host: &Host, name: &'static str, watched: &BTreeSet<PathBuf>) -> Armed {
-        self.interests.insert(name, Interest::trace(host, watched));
+    /// `name` wants to hear of nothing any more.
+    pub fn forget(&mut self, name: &str) {
+        self.interests.remove(name);
+        // Nothing is added, so nothing can fail.
+        let _ = self.arm();
+    }
+
+    fn set_on(&mut self, host: &Host, name: &str, watched: &BTreeSet<PathBuf>) -> Armed {
+        self.interests.insert(name.into(), Interest::trace(host, watched));
         match self.arm() {
             Ok(armed) => armed,
             Err(error) => Armed { more: Names::new(), troubles: vec![explain(error)] },
@@ -133,7 +141,7 @@ impl Watch {
                     Ok(descriptor) => {
                         let known = self.wanted.get(&descriptor);
                         if known.is_none_or(|known| !known.whole.contains(name)) {
-                            armed.more.insert(name);
+                            armed.more.insert(Arc::clone(name));
                         }
                         wanted.entry(descriptor).or_default().add(name, place, &interest.paths);
                     }
@@ -191,7 +199,7 @@ impl Watch {
             events += 1;
             if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
                 // Events were lost, nobody knows whose.
-                names.extend(self.interests.keys());
+                names.extend(self.interests.keys().cloned());
             } else if let Some(wanted) = self.wanted.get(&event.wd()) {
                 wanted.concerned(event.file_name(), &mut names);
             }
@@ -207,7 +215,7 @@ impl Watch {
         let interests = self.interests.values();
         let places = interests.flat_map(|interest| &interest.places).map(PathBuf::as_path);
         match mounts.reread(&places.collect()) {
-            true => self.interests.keys().copied().collect(),
+            true => self.interests.keys().cloned().collect(),
             false => Names::new(),
         }
     }

@@ -25,7 +25,7 @@ pub(super) struct Findings<'t> {
     files: Vec<(usize, PathBuf)>,
     list: Vec<(Range<usize>, String)>,
     /// What is no fault but worth saying, with its line.
-    notices: Vec<(Option<Source>, &'static str)>,
+    notices: Vec<(Option<(usize, Source)>, String)>,
     /// Lines that are no TOML; what else is found on them only follows from that.
     broken_lines: BTreeSet<usize>,
 }
@@ -72,16 +72,18 @@ impl<'t> Findings<'t> {
         self.broken_lines.insert(line);
     }
 
-    /// Notes what is valid but has no effect; without a key it is about the whole policy.
-    pub fn notice(&mut self, entry: Option<&Entry<'_>>, message: &'static str) {
-        self.notices.push((entry.map(|entry| self.place(entry.key.start)), message));
+    /// Notes what is valid but worth a word; without a key it is about the whole policy.
+    pub fn notice(&mut self, entry: Option<&Entry<'_>>, message: impl Into<String>) {
+        let place = entry.map(|entry| (entry.key.start, self.place(entry.key.start)));
+        self.notices.push((place, message.into()));
     }
 
-    /// The notices in order of position.
+    /// The notices in order of position, those of one line as they were found.
     pub fn notices(&mut self, path: &Path) -> Vec<String> {
-        self.notices.sort_unstable();
-        let notice = |(place, message): &(Option<Source>, _)| match place {
-            Some(place) => format!("{place}: {message}"),
+        self.notices
+            .sort_by_key(|(place, _)| place.as_ref().map(|(offset, _)| self.lines.number(*offset)));
+        let notice = |(place, message): &(Option<(usize, Source)>, _)| match place {
+            Some((_, place)) => format!("{place}: {message}"),
             None => format!("{}: {message}", path.display()),
         };
         self.notices.iter().map(notice).collect()

@@ -23,19 +23,23 @@ pub(super) enum Table {
     SshdConfig,
     SshConfig,
     Path,
+    Objective,
     Daemon,
     Metrics,
     Witness,
     /// An inline table in `hops`.
     Hop,
+    /// One of `[[sshd_config.instance]]`.
+    Instance,
 }
 
 impl Table {
-    pub const SECTIONS: [Self; 7] = [
+    pub const SECTIONS: [Self; 8] = [
         Self::Sysctl,
         Self::SshdConfig,
         Self::SshConfig,
         Self::Path,
+        Self::Objective,
         Self::Daemon,
         Self::Metrics,
         Self::Witness,
@@ -49,37 +53,40 @@ impl Table {
             Self::SshdConfig => "[sshd_config]",
             Self::SshConfig => "[ssh_config]",
             Self::Path => "[path]",
+            Self::Objective => "[objective]",
             Self::Daemon => "[daemon]",
             Self::Metrics => "[metrics]",
             Self::Witness => "[witness]",
             Self::Hop => "a hop",
+            Self::Instance => "[[sshd_config.instance]]",
         }
     }
 
     fn keys(self) -> Vec<&'static str> {
         match self {
-            Self::Top => vec![
-                "mode",
-                "sysctl",
-                "sshd_config",
-                "ssh_config",
-                "path",
-                "daemon",
-                "metrics",
-                "witness",
-            ],
-            Self::Sysctl => Key::ALL.map(Key::name).to_vec(),
+            Self::Top => {
+                let mut keys = vec!["mode", "sysctl", "sshd_config", "ssh_config", "path"];
+                keys.extend(["objective", "daemon", "metrics", "witness"]);
+                keys
+            }
+            Self::Sysctl => {
+                let mut keys = Key::ALL.map(Key::name).to_vec();
+                keys.push("namespaces");
+                keys
+            }
             Self::SshdConfig => {
                 let mut keys = Keyword::ALL.map(Keyword::name).to_vec();
-                keys.extend(["never_disconnect", "match_blocks"]);
+                keys.extend(["never_disconnect", "match_blocks", "instance"]);
                 keys
             }
             Self::SshConfig => vec!["ServerAliveInterval", "ServerAliveCountMax"],
             Self::Path => vec!["hops"],
+            Self::Objective => vec!["survive_idle", "notice_dead_peer"],
             Self::Daemon => vec!["live_interval", "resync_interval", "reload_spacing"],
             Self::Metrics => vec!["textfile"],
             Self::Witness => vec!["enabled"],
             Self::Hop => vec!["name", "idle", "tcp_keepalive"],
+            Self::Instance => vec!["file", "unit"],
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::reconcile::Value;
 use crate::sshd::{Keyword, MatchBlocks};
 use crate::sysctl::Key;
 
+mod advice;
 mod file;
 mod fragments;
 mod refused;
@@ -47,7 +48,7 @@ fn the_example_declares_what_the_documentation_says() {
     assert_eq!(
         policy.notices,
         [
-            "p.toml:48: [ssh_config] is not enforced yet: its values are checked, and written nowhere"
+            "p.toml:63: [ssh_config] is not enforced yet: its values are checked, and written nowhere"
         ]
     );
 }
@@ -59,19 +60,35 @@ fn the_commented_lines_of_the_example_are_the_defaults() {
         .lines()
         .map(|line| match line.strip_prefix("# ") {
             Some(setting) if setting.contains(" = ") && !setting.contains('*') => setting,
+            Some("[[sshd_config.instance]]") => "[[sshd_config.instance]]",
             Some("[path]") => "[path]",
+            Some("[objective]") => "[objective]",
             Some(section @ ("[daemon]" | "[metrics]" | "[witness]")) => section,
             _ => line,
         })
         .flat_map(|line| [line, "\n"])
         .collect();
-    let (default, shown) = (policy(EXAMPLE), policy(&uncommented));
+    let (default, mut shown) = (policy(EXAMPLE), policy(&uncommented));
+    let retries = shown.sysctl.values.remove(&Key::Retries2);
+    assert_eq!(retries, Some(Key::Retries2.kernel_default()));
     assert_eq!(shown.hops.len(), 2);
+    // What it sets explicitly meets the objective, so that nothing is left to derive.
+    let derived = shown.objective.as_ref().unwrap();
+    assert_eq!((derived.interval, derived.count, derived.unmet.len()), (None, None, 0));
+    assert_eq!(shown.sshd_instances.len(), 1);
+    let (hops, sshd_instances) = (Vec::new(), Vec::new());
     assert!(shown.metrics_textfile.is_some());
-    let shown = Policy { hops: Vec::new(), metrics_textfile: None, ..shown };
+    let shown = Policy { hops, sshd_instances, objective: None, metrics_textfile: None, ..shown };
     assert!(shown.says_the_same(&default), "{shown:?}\n{default:?}");
     let set: Vec<&str> = uncommented.lines().filter(|line| !line.starts_with('#')).collect();
-    for key in ["never_disconnect", "match_blocks", "hops", "live_interval", "resync_interval"] {
+    for key in [
+        "namespaces",
+        "never_disconnect",
+        "match_blocks",
+        "hops",
+        "live_interval",
+        "resync_interval",
+    ] {
         assert!(set.iter().any(|line| line.starts_with(key)), "{key} is not in the example");
     }
     assert!(set.iter().any(|line| line.starts_with("reload_spacing")));
@@ -109,6 +126,29 @@ fn a_sysctl_is_the_same_in_every_spelling_of_toml() {
 }
 
 #[test]
+fn few_retries_are_taken_with_a_notice() {
+    let notices =
+        |value: u32| policy(&format!("[sysctl]\nnet.ipv4.tcp_retries2 = {value}")).notices;
+    assert_eq!(
+        notices(5),
+        [
+            "p.toml:2: net.ipv4.tcp_retries2 = 5 ends every connection in use, also of others than sshd, after an outage of 12 to 24 s; RFC 1122 asks for at least 100 s, which is 8"
+        ]
+    );
+    assert_eq!(notices(8), [""; 0]);
+}
+
+#[test]
+fn named_namespaces_get_the_same_values_where_they_are_asked_for() {
+    let of = |line: &str| policy(&format!("[sysctl]\nnet.ipv4.tcp_keepalive_time = 600\n{line}"));
+    for line in ["", "namespaces = [\"host\"]"] {
+        assert!(of(line).namespaces.values.is_empty());
+    }
+    let asked = of("namespaces = [\"host\", \"named\"]");
+    assert_eq!(asked.namespaces, asked.sysctl);
+}
+
+#[test]
 fn values_at_the_edges_are_taken() {
     for (text, key, value) in [
         ("net.ipv4.tcp_keepalive_time = 1", Key::KeepaliveTime, 1),
@@ -116,6 +156,8 @@ fn values_at_the_edges_are_taken() {
         ("net.ipv4.tcp_keepalive_intvl = 1", Key::KeepaliveIntvl, 1),
         ("net.ipv4.tcp_keepalive_probes = 1", Key::KeepaliveProbes, 1),
         ("net.ipv4.tcp_keepalive_probes = 255", Key::KeepaliveProbes, 255),
+        ("net.ipv4.tcp_retries2 = 3", Key::Retries2, 3),
+        ("net.ipv4.tcp_retries2 = 255", Key::Retries2, 255),
     ] {
         assert_eq!(policy(&format!("[sysctl]\n{text}")).sysctl.values.get(&key), Some(&value));
     }
@@ -143,7 +185,6 @@ fn values_at_the_edges_are_taken() {
     ] {
         let policy = policy(&format!("[sshd_config]\n{text}"));
         assert_eq!(policy.sshd_config.values.get(&keyword), Some(&value), "{text}");
-        assert_eq!(policy.notices, [""; 0], "{text}");
     }
 }
 
@@ -175,7 +216,36 @@ fn the_other_sections_are_read() {
         policy.notices,
         [
             "p.toml:5: ClientAliveCountMax has no effect while ClientAliveInterval is 0: sshd asks nothing",
-            "p.toml:7: [path] is not enforced yet: its hops are checked, and nothing is concluded from them",
+            "p.toml:7: cgnat forgets after 300 s, and an idle session is silent for 7200 s \
+             (tcp_keepalive_time 7200 s)",
+            "p.toml:7: box forgets after 3600 s, and hears nothing (ClientAliveInterval 0; it does \
+             not count bare TCP keepalives)",
+            "p.toml:7: b forgets after 60 s, and an idle session is silent for 7200 s \
+             (tcp_keepalive_time 7200 s)",
         ]
     );
+}
+
+#[test]
+fn instances_get_what_is_declared_for_sshd_and_strangers_nothing() {
+    let policy = policy(
+        "[sshd_config]\nClientAliveInterval = 60\n\n[[sshd_config.instance]]\n\
+         file = \"/etc/ssh/sftp_config\"\nunit = \"sshd@sftp.service\"\n\
+         [[sshd_config.instance]]\nfile = \"/etc/sftp-2\"\nunit = \"b.service\"\n",
+    );
+    let units: Vec<&str> = policy.sshd_instances.iter().map(|one| one.unit.as_str()).collect();
+    assert_eq!(units, ["sshd@sftp.service", "b.service"]);
+    assert_eq!(policy.sshd_of(None), policy.sshd_config);
+    assert_eq!(policy.sshd_of(policy.sshd_instances.first()), policy.sshd_config);
+    let stranger = Instance { file: "/etc/ssh/sftp_config".into(), unit: "c.service".into() };
+    assert!(policy.sshd_of(Some(&stranger)).values.is_empty());
+    assert_eq!(policy.notices, [""; 0]);
+}
+
+#[test]
+fn instances_without_a_setting_have_no_effect() {
+    let text = "[[sshd_config.instance]]\nfile = \"/etc/ssh/b\"\nunit = \"b.service\"\n[sysctl]\n\
+                net.ipv4.tcp_keepalive_time = 600\n";
+    let expected = "p.toml:1: an instance has no effect: no setting is declared";
+    assert_eq!(policy(text).notices, [expected]);
 }

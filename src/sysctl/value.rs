@@ -67,6 +67,12 @@ impl Hz {
         Self(u32::try_from(ticks).ok().filter(|hz| (24..=1200).contains(hz)).unwrap_or(USUAL_HZ))
     }
 
+    /// Ticks a second.
+    #[must_use]
+    pub const fn ticks(self) -> u32 {
+        self.0
+    }
+
     /// The largest number of seconds that the kernel takes.
     #[must_use]
     pub fn longest(self) -> u64 {
@@ -91,7 +97,7 @@ pub fn write(key: Key, text: &[u8], hz: Hz) -> Write {
     };
     let bounded = match key {
         // u8, through proc_douintvec: a minus sign is refused, even before 0.
-        Key::KeepaliveProbes => (!negative && number <= 255).then_some(number),
+        Key::KeepaliveProbes | Key::Retries2 => (!negative && number <= 255).then_some(number),
         Key::KeepaliveTime | Key::KeepaliveIntvl => (number <= hz.longest()).then_some(number),
     };
     match bounded.and_then(|number| i64::try_from(number).ok()) {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use super::Names;
 use crate::host::Host;
@@ -62,16 +63,16 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    pub fn add(&mut self, name: &'static str, place: &Path, paths: &BTreeSet<PathBuf>) {
-        self.whole.insert(name);
+    pub fn add(&mut self, name: &Arc<str>, place: &Path, paths: &BTreeSet<PathBuf>) {
+        self.whole.insert(Arc::clone(name));
         // The paths at and below `place` follow one another.
         for path in paths.range(place.to_owned()..).take_while(|path| path.starts_with(place)) {
             match path.strip_prefix(place).map(|rest| rest.components().next()) {
                 Ok(Some(Component::Normal(entry))) => {
-                    self.entries.entry(entry.to_owned()).or_default().insert(name);
+                    self.entries.entry(entry.to_owned()).or_default().insert(Arc::clone(name));
                 }
                 _ => {
-                    self.all.insert(name);
+                    self.all.insert(Arc::clone(name));
                 }
             }
         }
@@ -80,14 +81,14 @@ impl Wanted {
     /// Adds those whom an event concerns; without an entry it is about the directory itself.
     pub fn concerned(&self, entry: Option<&CStr>, names: &mut Names) {
         let Some(entry) = entry.map(CStr::to_bytes) else {
-            names.extend(&self.whole);
+            names.extend(self.whole.iter().cloned());
             return;
         };
         // Editors' swap files and our own new versions: nothing that reads a directory whole takes
         // up a name with a dot in front.
         if !entry.starts_with(b".") {
-            names.extend(&self.all);
+            names.extend(self.all.iter().cloned());
         }
-        names.extend(self.entries.get(OsStr::from_bytes(entry)).into_iter().flatten());
+        names.extend(self.entries.get(OsStr::from_bytes(entry)).into_iter().flatten().cloned());
     }
 }

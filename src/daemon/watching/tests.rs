@@ -12,6 +12,10 @@ use super::*;
 /// Events take microseconds; this bounds a test that would otherwise wait for ever.
 const LIMIT: Duration = Duration::from_secs(10);
 
+fn names(names: &[&str]) -> Names {
+    names.iter().map(|name| Arc::from(*name)).collect()
+}
+
 struct Bed {
     directory: TempDir,
     watch: Watch,
@@ -28,7 +32,7 @@ impl Bed {
     fn over(directory: TempDir, watched: &[&str]) -> Self {
         let mut bed = Self { watch: Watch::new(Host::at(directory.path())), directory };
         let armed = bed.set(watched);
-        assert_eq!((armed.more, armed.troubles), (Names::from(["sshd"]), Vec::new()));
+        assert_eq!((armed.more, armed.troubles), (names(&["sshd"]), Vec::new()));
         assert_eq!(bed.set(watched), Armed::default(), "the same again needs no new watch");
         bed
     }
@@ -43,7 +47,7 @@ impl Bed {
 
     async fn sees(&mut self, what: &str) {
         let heard = timeout(LIMIT, self.watch.heard()).await;
-        assert_eq!(heard, Ok(Names::from(["sshd"])), "did not see: {what}");
+        assert_eq!(heard, Ok(names(&["sshd"])), "did not see: {what}");
         // One change may make several readings.
         while timeout(Duration::from_millis(20), self.watch.heard()).await.is_ok() {}
     }
@@ -95,7 +99,7 @@ async fn a_directory_that_comes_or_goes_is_watched_at_the_next_look() {
     let mut bed = Bed::new(&WATCHED);
     fs::create_dir(bed.path("etc/sysctl.d")).unwrap();
     bed.sees("the directory that was missing").await;
-    assert_eq!(bed.set(&WATCHED).more, Names::from(["sshd"]));
+    assert_eq!(bed.set(&WATCHED).more, names(&["sshd"]));
     fs::write(bed.path("etc/sysctl.d/x.conf"), "x").unwrap();
     bed.sees("a file in it").await;
 
@@ -103,7 +107,7 @@ async fn a_directory_that_comes_or_goes_is_watched_at_the_next_look() {
     bed.sees("a directory above moved away").await;
     fs::create_dir_all(bed.path("etc/ssh/sshd_config.d")).unwrap();
     bed.sees("another one in its place").await;
-    assert_eq!(bed.set(&WATCHED).more, Names::from(["sshd"]));
+    assert_eq!(bed.set(&WATCHED).more, names(&["sshd"]));
     fs::write(bed.path("etc/ssh.old/sshd_config.d/x.conf"), "x").unwrap();
     let new = bed.path("etc/ssh/sshd_config.d/x.conf");
     bed.saw_nothing_but(|| fs::write(new, "x").unwrap()).await;
@@ -114,7 +118,7 @@ async fn what_stands_in_its_place_is_watched_without_an_event() {
     let mut bed = Bed::new(&["/etc/ssh/sshd_config.d"]);
     // As if something had been mounted over it: another directory, and nobody was told.
     bed.watch.wanted.clear();
-    assert_eq!(bed.set(&["/etc/ssh/sshd_config.d"]).more, Names::from(["sshd"]));
+    assert_eq!(bed.set(&["/etc/ssh/sshd_config.d"]).more, names(&["sshd"]));
 }
 
 #[tokio::test]
@@ -128,7 +132,7 @@ async fn a_link_that_is_swapped_leads_elsewhere_from_then_on() {
     symlink("/srv/b", bed.path("etc/new")).unwrap();
     fs::rename(bed.path("etc/new"), bed.path("etc/sysctl.d")).unwrap();
     bed.sees("another link").await;
-    assert_eq!(bed.set(&["/etc/sysctl.d"]).more, Names::from(["sshd"]));
+    assert_eq!(bed.set(&["/etc/sysctl.d"]).more, names(&["sshd"]));
     fs::write(bed.path("srv/b/x.conf"), "x").unwrap();
     bed.sees("a file where it leads now").await;
     let new = bed.path("srv/b/y.conf");
@@ -168,19 +172,18 @@ async fn an_overflow_makes_all_look() {
     bed.watch.set("sysctl-boot", &BTreeSet::from([PathBuf::from("/etc/sysctl.conf")]));
     let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
     let limit: usize = limit.trim().parse().unwrap();
-    let names = ["a", "b"].map(|name| bed.path(&format!("etc/ssh/{name}")));
+    let files = ["a", "b"].map(|name| bed.path(&format!("etc/ssh/{name}")));
     for at in 0..limit + 1000 {
         // Equal events in a row become one.
-        fs::write(&names[at % 2], "x").unwrap();
+        fs::write(&files[at % 2], "x").unwrap();
     }
     let heard = timeout(LIMIT, bed.watch.heard()).await;
-    assert_eq!(heard, Ok(Names::from(["sshd", "sysctl-boot"])));
+    assert_eq!(heard, Ok(names(&["sshd", "sysctl-boot"])));
 }
 
 /// While somebody writes as fast as he can, everything else goes on, and little is read.
 #[tokio::test]
 async fn a_flood_takes_neither_the_thread_nor_the_processor() {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
     let mut bed = Bed::new(&["/etc/ssh/sshd_config"]);
     let over = Arc::new(AtomicBool::new(false));

@@ -7,8 +7,11 @@ use crate::report::text::duration;
 /// What this pass set right.
 pub(super) fn corrections(report: &Report) -> Vec<Event> {
     let took = duration(micros(report.took));
+    // What a listener had loaded is a row only while it differs from the files.
     let held = |row: &&Setting| {
-        !row.compliant && report.settings.iter().any(|now| now.same_row(row) && now.compliant)
+        let mut now = report.settings.iter().filter(|now| now.same_row(row));
+        let gone = row.is_of_listener() && !report.outcomes.is_empty() && !report.blocked();
+        !row.compliant && now.next().map_or(gone, |now| now.compliant)
     };
     let mut events: Vec<Event> = grouped(report.found.iter().filter(held))
         .into_iter()
@@ -128,6 +131,7 @@ fn found(row: &Setting) -> String {
         (Some(value), Some(source)) => format!("{value} ({source})"),
         (Some(value), None) => value.to_string(),
         (None, Some(source)) => format!("no valid value ({source})"),
+        (None, None) if row.is_of_listener() => "an unknown value".to_owned(),
         (None, None) => "nothing".to_owned(),
     }
 }

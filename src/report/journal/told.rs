@@ -17,7 +17,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// The troubles that stand, by reconciler and line.
 #[derive(Debug, Default)]
 pub struct Told {
-    standing: BTreeMap<&'static str, BTreeMap<String, Reminder>>,
+    standing: BTreeMap<String, BTreeMap<String, Reminder>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +31,7 @@ impl Told {
     /// resource apart.
     pub fn news(
         &mut self,
-        reconciler: &'static str,
+        reconciler: &str,
         report: &Report,
         mode: Mode,
         now: Instant,
@@ -53,7 +53,7 @@ impl Told {
             };
             stands.insert(event.message, reminder);
         }
-        self.standing.insert(reconciler, stands);
+        self.standing.insert(reconciler.to_owned(), stands);
         if !before.is_empty() && report.in_force() && events.is_empty() {
             events.push(Event {
                 message: format!("{}: in force again", report.resource),
