@@ -12,6 +12,7 @@ pub mod files;
 pub mod greeting;
 pub mod lock;
 pub mod path;
+pub mod permissions;
 pub mod presence;
 pub mod private_directory;
 pub mod process;

@@ -26,5 +26,6 @@ pub mod originals;
 pub mod policy;
 pub mod reconcile;
 pub mod report;
+pub mod ssh_client;
 pub mod sshd;
 pub mod sysctl;

@@ -3,6 +3,7 @@
 //! `*`, `?`, `[a-z]`, `[!a]`, `[[:digit:]]` and `\`; no braces, no tilde. A leading dot must be
 //! written. Results are sorted by their bytes, whatever the locale.
 
+use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -120,18 +121,7 @@ impl Listing for &Tree {
     type Error = std::convert::Infallible;
 
     fn names(&mut self, directory: &Path) -> Result<Vec<Vec<u8>>, Self::Error> {
-        let depth = directory.components().count();
-        let below = self
-            .entries
-            .range(directory.to_owned()..)
-            .map(|(path, _)| path)
-            .take_while(|path| path.starts_with(directory));
-        let mut names: Vec<Vec<u8>> = below
-            .filter_map(|path| path.components().nth(depth))
-            .map(|name| name.as_os_str().as_bytes().to_vec())
-            .collect();
-        names.dedup();
-        Ok(names)
+        Ok(names_below(&self.entries, directory))
     }
 
     fn stands(&mut self, path: &Path) -> Result<bool, Self::Error> {
@@ -141,4 +131,20 @@ impl Listing for &Tree {
     fn is_directory(&mut self, path: &Path) -> Result<bool, Self::Error> {
         Ok(self.entries.get(path) == Some(&Entry::Directory))
     }
+}
+
+/// The names in a directory of a snapshot.
+#[must_use]
+pub fn names_below<E>(entries: &BTreeMap<PathBuf, E>, directory: &Path) -> Vec<Vec<u8>> {
+    let depth = directory.components().count();
+    let below = entries
+        .range(directory.to_owned()..)
+        .map(|(path, _)| path)
+        .take_while(|path| path.starts_with(directory));
+    let mut names: Vec<Vec<u8>> = below
+        .filter_map(|path| path.components().nth(depth))
+        .map(|name| name.as_os_str().as_bytes().to_vec())
+        .collect();
+    names.dedup();
+    names
 }

@@ -4,7 +4,7 @@
 const TOO_LONG: usize = 1023;
 
 /// Whether `text` matches `pattern`, in which `*` and `?` are special.
-pub(super) fn matches(text: &[u8], pattern: &[u8]) -> bool {
+pub(crate) fn matches(text: &[u8], pattern: &[u8]) -> bool {
     let (mut at, mut symbol) = (0, 0);
     // Where to go on when what follows the last `*` fails.
     let mut again = None;
@@ -35,7 +35,7 @@ pub(super) fn matches(text: &[u8], pattern: &[u8]) -> bool {
 }
 
 /// Whether a list of patterns matches: one of them, and none of those with a `!`.
-pub(super) fn in_list(text: &[u8], list: &[u8], fold: bool) -> bool {
+pub(crate) fn in_list(text: &[u8], list: &[u8], fold: bool) -> bool {
     verdict(text, list, fold) == Some(true)
 }
 
