@@ -147,7 +147,8 @@ struct Daemon {
 
 impl Daemon {
     fn start(host: Host, policy: Policy) -> Self {
-        state::tell_policy(&policy);
+        let mut state = State::default();
+        state.tell_policy(&policy);
         let policy = Arc::new(policy);
         let (orders, receiver) =
             watch::channel(Orders { generation: 1, policy: Arc::clone(&policy) });
@@ -167,7 +168,7 @@ impl Daemon {
             lost: Arc::new(Due::default()),
             watch: None,
             service: Service::default(),
-            state: State::default(),
+            state,
         };
         daemon.watch_anew();
         daemon.spawn(Live::default(), live_kind(), &receiver, &sender);
@@ -229,7 +230,7 @@ impl Daemon {
         match policy::load(&self.policy.path) {
             Ok(policy) => self.adopt(policy),
             Err(rejection) => {
-                state::tell_rejection(&self.policy.path, &rejection);
+                self.state.tell_rejection(&self.policy.path, &rejection);
                 self.announced = None;
                 self.service.ready();
             }
@@ -241,12 +242,12 @@ impl Daemon {
         match policy::load(&self.policy.path) {
             Ok(policy) if policy == *self.policy => {}
             Ok(policy) => self.adopt(policy),
-            Err(rejection) => state::tell_rejection(&self.policy.path, &rejection),
+            Err(rejection) => self.state.tell_rejection(&self.policy.path, &rejection),
         }
     }
 
     fn adopt(&mut self, policy: Policy) {
-        state::tell_policy(&policy);
+        self.state.tell_policy(&policy);
         self.generation += 1;
         self.announced = self.announced.map(|_| self.generation);
         self.policy = Arc::new(policy);
@@ -261,14 +262,14 @@ impl Daemon {
         self.watch = match Watch::new(self.host.clone(), Arc::clone(&self.lost)) {
             Ok(watch) => Some(watch),
             Err(error) => {
-                state::tell_unwatched(&[error.to_string()], self.policy.resync_interval);
+                self.state.tell_unwatched(&[error.to_string()], self.policy.resync_interval);
                 None
             }
         };
         let Some(watch) = &mut self.watch else { return };
         let own = BTreeSet::from([self.policy.path.clone()]);
         let armed = watch.set_located(POLICY, &self.policy_due, &own);
-        state::tell_unwatched(&armed.troubles, self.policy.resync_interval);
+        self.state.tell_unwatched(&armed.troubles, self.policy.resync_interval);
         self.policy_due.mark();
         let names: Vec<&'static str> = self.parties.keys().copied().collect();
         for name in names {
@@ -279,7 +280,7 @@ impl Daemon {
     fn watch_party(&mut self, name: &'static str) {
         let (Some(watch), Some(party)) = (&mut self.watch, self.parties.get(name)) else { return };
         let armed = watch.set(name, &party.due, &party.watched);
-        state::tell_unwatched(&armed.troubles, self.policy.resync_interval);
+        self.state.tell_unwatched(&armed.troubles, self.policy.resync_interval);
         if armed.more {
             party.due.mark();
         }

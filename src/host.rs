@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub mod command;
+pub mod directories;
 pub mod files;
 pub mod greeting;
 pub mod lock;

@@ -19,7 +19,10 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
+pub mod cli;
+pub mod daemon;
 pub mod file_edit;
+pub mod governed;
 pub mod hops;
 pub mod host;
 pub mod originals;

@@ -1,3 +1,5 @@
 //! The `keepalive-policy` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    keepalive_policy::cli::run()
+}

@@ -1,8 +1,8 @@
 //! What was there before the first correction, kept in the state directory until it is put back.
 //!
-//! Own files and marked blocks need no record: they are recognised and removed. Recorded are live
-//! values, single lines edited in somebody else's file, and a whole copy of every foreign file
-//! before its first edit.
+//! Own files and marked blocks are recognised by their first line and removed. Recorded are live
+//! values, single lines edited in somebody else's file, a whole copy of every foreign file before
+//! its first edit, and the name of our sysctl.d file, so that it stays ours when somebody empties it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,6 +15,7 @@ use crate::host::files::Node;
 use crate::host::replace::Expect;
 use crate::host::{Host, HostError};
 
+mod path;
 #[cfg(test)]
 mod tests;
 
@@ -29,12 +30,19 @@ pub struct Originals {
     pub live: BTreeMap<String, i64>,
     /// Lines of foreign files that we edited.
     pub lines: Vec<EditedLine>,
+    /// The sysctl.d file that we made.
+    #[serde(with = "path::optional")]
+    pub sysctl_drop_in: Option<PathBuf>,
+    /// The directory that had to be made for it.
+    #[serde(with = "path::optional")]
+    pub sysctl_directory: Option<PathBuf>,
 }
 
 /// One line of somebody else's file that carries our value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EditedLine {
     /// The file, as the host names it.
+    #[serde(with = "path")]
     pub file: PathBuf,
     /// The line as we left it, without its end.
     pub ours: Bytes,
@@ -71,6 +79,12 @@ impl AsRef<[u8]> for Bytes {
 }
 
 impl Originals {
+    /// The file that holds the record.
+    #[must_use]
+    pub fn path(host: &Host) -> PathBuf {
+        host.state_dir().join(FILE)
+    }
+
     /// Reads the record; an empty one where none is.
     ///
     /// # Errors

@@ -192,12 +192,14 @@ pub struct ObserveError(#[from] pub crate::host::HostError);
 /// What became of one change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Outcome {
-    /// One line that says what was done: `wrote /etc/sysctl.d/…`, `reloaded ssh.service`.
+    /// What was to be done: `create /etc/sysctl.d/…`, `reload ssh.service`.
     pub action: String,
     /// Why it failed; `None` when it worked.
     pub error: Option<String>,
     /// How long it took, in microseconds.
     pub micros: u64,
+    /// Whether it changed something on the host, if it worked; else it only looked.
+    pub changed: bool,
 }
 
 impl Outcome {
@@ -205,7 +207,21 @@ impl Outcome {
     pub fn of<E: Display>(action: impl Into<String>, step: impl FnOnce() -> Result<(), E>) -> Self {
         let start = Instant::now();
         let error = step().err().map(|error| error.to_string());
-        Self { action: action.into(), error, micros: micros(start.elapsed()) }
+        Self { action: action.into(), error, micros: micros(start.elapsed()), changed: true }
+    }
+
+    /// The same for a step that looks and changes nothing.
+    pub fn of_look<E: Display>(
+        action: impl Into<String>,
+        step: impl FnOnce() -> Result<(), E>,
+    ) -> Self {
+        Self { changed: false, ..Self::of(action, step) }
+    }
+
+    /// Whether it changed something on the host.
+    #[must_use]
+    pub const fn took_effect(&self) -> bool {
+        self.changed && !self.failed()
     }
 
     /// Whether it failed.

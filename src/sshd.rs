@@ -1,15 +1,23 @@
 //! sshd's keepalive settings, exactly as sshd reads them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::reconcile::Value;
+use crate::host::{Host, HostError};
+use crate::originals::Originals;
+use crate::reconcile::{ObserveError, Outcome, Plan, Resource, Value};
 
 pub mod dialect;
+pub mod edit;
 pub mod evaluate;
 pub mod glob;
 pub mod install;
 pub mod judge;
 pub mod match_criteria;
+pub mod plan;
+pub mod preset;
 pub mod service;
 pub mod shadow;
 pub mod syntax;
@@ -70,4 +78,161 @@ pub struct Desired {
     pub values: BTreeMap<Keyword, Value>,
     /// What to do with Match blocks that set another value.
     pub match_blocks: MatchBlocks,
+}
+
+/// `[sshd_config]` of the policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sshd {
+    /// The policy file, to be named in what is written.
+    pub policy: PathBuf,
+}
+
+/// What the host has now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed {
+    /// Everything that sshd reads.
+    pub tree: tree::Tree,
+    /// What sshd says about it.
+    pub verdict: judge::Verdict,
+    /// How sshd is run.
+    pub service: service::Service,
+    /// The grammar of the sshd that judged.
+    pub dialect: dialect::Dialect,
+    /// Values from the daemon's command line.
+    pub preset: BTreeMap<Keyword, Value>,
+    /// Strangers' files that stood at our paths before us.
+    pub copies: BTreeMap<PathBuf, Vec<u8>>,
+    /// Whether this is the running machine.
+    pub live: bool,
+    /// Whether the listener has not loaded what is on disk.
+    pub stale: bool,
+    /// What to watch.
+    pub watched: BTreeSet<PathBuf>,
+}
+
+impl Default for Sshd {
+    fn default() -> Self {
+        Self { policy: PathBuf::from("/etc/keepalive-policy.toml") }
+    }
+}
+
+impl Resource for Sshd {
+    type Desired = Desired;
+    type Observed = Observed;
+    type Change = plan::Change;
+
+    const NAME: &'static str = plan::NAME;
+    const LOCK: &'static str = "sshd_config";
+
+    fn observe(&self, host: &Host) -> Result<Observed, ObserveError> {
+        let service = service::observe(host)?;
+        let dialect = dialect(&service)?;
+        let main = main_file(host, &service)?;
+        let snapshot = tree::snapshot::read(host, &main, &places(), &dialect)?;
+        let verdict = judge::judge_for(
+            host,
+            &snapshot.tree,
+            service.daemon(),
+            &[judge::Connection::default()],
+        )?;
+        let mut copies = BTreeMap::new();
+        for path in plan::place::own_paths() {
+            if let Some(copy) = Originals::kept_copy(host, &path)? {
+                copies.insert(path, copy);
+            }
+        }
+        Ok(Observed {
+            preset: preset::values(service.options(), &dialect),
+            verdict: verdict.into_iter().next().unwrap_or(judge::Verdict::NoSshd),
+            stale: service.is_stale(host, &snapshot.tree),
+            tree: snapshot.tree,
+            watched: snapshot.watched,
+            live: host.is_live(),
+            service,
+            dialect,
+            copies,
+        })
+    }
+
+    fn plan(&self, desired: &Desired, observed: &Observed) -> Plan<plan::Change> {
+        plan::plan(desired, observed, &self.policy)
+    }
+
+    fn apply(&self, host: &Host, plan: &Plan<plan::Change>) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for change in &plan.changes {
+            let service = match service::observe(host) {
+                Ok(service) => service,
+                Err(error) => {
+                    outcomes.push(Outcome::of_look("find out how sshd runs", || Err(error)));
+                    break;
+                }
+            };
+            match change {
+                plan::Change::Install { install, .. } => {
+                    outcomes.extend(carry_out(host, install, &service));
+                }
+                plan::Change::Reload { tree, .. } => {
+                    outcomes.extend(install::reload(host, &service, tree));
+                }
+            }
+        }
+        outcomes
+    }
+
+    fn watched(&self, observed: &Observed) -> BTreeSet<PathBuf> {
+        observed.watched.clone()
+    }
+}
+
+/// Where something of ours may stand, besides what sshd reads.
+fn places() -> Vec<PathBuf> {
+    let mut places = vec![PathBuf::from(plan::place::DROP_IN_DIRECTORY)];
+    places.extend(plan::place::own_paths());
+    places
+}
+
+/// `-f` of the daemon, or the default. openSUSE's sshd falls back to the vendor's file.
+fn main_file(host: &Host, service: &service::Service) -> Result<PathBuf, HostError> {
+    let default = Path::new("/etc/ssh/sshd_config");
+    let vendor = Path::new("/usr/etc/ssh/sshd_config");
+    if let Some(main) = service.main_file() {
+        return Ok(main.to_owned());
+    }
+    let missing = |path| Ok::<_, HostError>(host.read(path)? == crate::host::files::Node::Missing);
+    let falls_back = missing(default)? && !missing(vendor)?;
+    Ok(if falls_back { vendor } else { default }.to_owned())
+}
+
+/// The grammar of the sshd that this machine has.
+fn dialect(service: &service::Service) -> Result<dialect::Dialect, HostError> {
+    let limit = Duration::from_secs(10);
+    let Some(program) = judge::program(service.daemon().program) else {
+        return Ok(dialect::Dialect::default());
+    };
+    let said = Host::run(&program, [OsStr::new("-V")], limit)?;
+    let banner = [said.stderr, said.stdout].concat();
+    Ok(dialect::Dialect::from_banner(&banner).unwrap_or_default())
+}
+
+/// Installs, and forgets the copies of files in which nothing of ours is left.
+fn carry_out(host: &Host, install: &install::Install, service: &service::Service) -> Vec<Outcome> {
+    for edit in &install.edits {
+        let directory = edit.path.parent().filter(|_| edit.before.is_none());
+        if let Some(Err(error)) = directory.map(|path| host.make_directory(path, 0o755)) {
+            return vec![Outcome::of("make the directory of drop-ins", || Err(error))];
+        }
+    }
+    let mut outcomes = install::install(host, install, service);
+    if outcomes.iter().any(Outcome::failed) {
+        return outcomes;
+    }
+    let is_free = |content: &Vec<u8>| !edit::has_header(content) && !edit::has_block(content);
+    for edit in install.edits.iter().filter(|edit| edit.after.as_ref().is_none_or(is_free)) {
+        let forgotten = Originals::drop_copy(host, &edit.path);
+        if forgotten.is_err() {
+            outcomes.push(Outcome::of("forget a kept copy", || forgotten));
+        }
+    }
+    outcomes
 }

@@ -13,6 +13,9 @@ pub mod proc_sys;
 pub mod tree;
 pub mod value;
 
+#[cfg(test)]
+mod tests;
+
 /// A kernel setting that can be declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {

@@ -31,3 +31,8 @@ fn lifecycle() {
 fn demo() {
     passes("demo.sh");
 }
+
+#[test]
+fn disk() {
+    passes("disk.sh");
+}

@@ -1,7 +1,8 @@
 //! What the daemon knows of its resources, and what it says of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 
 use tracing::{error, info, warn};
 
@@ -10,7 +11,7 @@ use super::service::Service;
 use super::trigger::Trigger;
 use crate::host::Host;
 use crate::policy::Policy;
-use crate::reconcile::{Report, Resource, micros};
+use crate::reconcile::{Outcome, Report, Resource, micros};
 use crate::report::journal::Told;
 use crate::report::status::{self, LastDrift, Status};
 use crate::report::{Tally, settings};
@@ -26,6 +27,8 @@ pub struct State {
     generations: BTreeMap<&'static str, u64>,
     contested: BTreeMap<&'static str, bool>,
     told: Told,
+    unwatched: BTreeSet<String>,
+    rejection: Option<String>,
     corrections: u64,
     last_drift: Option<LastDrift>,
     since: u64,
@@ -40,6 +43,8 @@ impl Default for State {
             generations: BTreeMap::new(),
             contested: BTreeMap::new(),
             told: Told::default(),
+            unwatched: BTreeSet::new(),
+            rejection: None,
             corrections: 0,
             last_drift: None,
             since: status::now(),
@@ -56,7 +61,7 @@ impl State {
         let took = micros(seen.report.took);
         let news = self.told.news(seen.name, &seen.report);
         let drifted = seen.report.found.iter().find(|row| !row.compliant);
-        let corrected = seen.report.outcomes.iter().any(|outcome| !outcome.failed());
+        let corrected = seen.report.outcomes.iter().any(Outcome::took_effect);
         for event in &news {
             // For a kernel value the correction's own line says it all.
             if seen.name == Live::LOCK && event.kind == "applied" {
@@ -127,6 +132,46 @@ impl State {
         }
     }
 
+    /// Says why a policy was not taken; once, when SIGHUP and the change of the file both come.
+    pub fn tell_rejection(&mut self, path: &Path, rejection: &impl std::fmt::Display) {
+        let rejection = rejection.to_string();
+        if self.rejection.as_ref() != Some(&rejection) {
+            error!(
+                keepalive_event = "policy",
+                "{}: keeping the previous policy\n{rejection}",
+                path.display()
+            );
+            self.rejection = Some(rejection);
+        }
+    }
+
+    /// Says that a policy is in force now.
+    pub fn tell_policy(&mut self, policy: &Policy) {
+        self.rejection = None;
+        info!(
+            keepalive_event = "policy",
+            "{}: in force, mode {}",
+            policy.path.display(),
+            policy.mode.as_str()
+        );
+        for notice in &policy.notices {
+            info!(keepalive_event = "policy", "{notice}");
+        }
+    }
+
+    /// Says what can't be watched, once.
+    pub fn tell_unwatched(&mut self, troubles: &[String], every: Duration) {
+        for trouble in troubles {
+            if self.unwatched.insert(trouble.clone()) {
+                warn!(
+                    keepalive_event = "notice",
+                    "cannot watch {trouble}; changes there are found by rereading every {} s",
+                    every.as_secs()
+                );
+            }
+        }
+    }
+
     fn tell_contest(&mut self, seen: &Seen) {
         let before = self.contested.insert(seen.name, seen.contested).unwrap_or(false);
         let resource = seen.report.resource;
@@ -144,38 +189,5 @@ impl State {
                 "{resource}: no longer contested"
             );
         }
-    }
-}
-
-/// Says that a policy is in force now.
-pub fn tell_policy(policy: &Policy) {
-    info!(
-        keepalive_event = "policy",
-        "{}: in force, mode {}",
-        policy.path.display(),
-        policy.mode.as_str()
-    );
-    for notice in &policy.notices {
-        info!(keepalive_event = "policy", "{notice}");
-    }
-}
-
-/// Says why a policy was not taken.
-pub fn tell_rejection(path: &Path, rejection: &impl std::fmt::Display) {
-    error!(
-        keepalive_event = "policy",
-        "{}: keeping the previous policy\n{rejection}",
-        path.display()
-    );
-}
-
-/// Says what could not be watched.
-pub fn tell_unwatched(troubles: &[String], every: std::time::Duration) {
-    if !troubles.is_empty() {
-        warn!(
-            "cannot watch {}; changes there are found by rereading every {} s",
-            troubles.join(", "),
-            every.as_secs()
-        );
     }
 }

@@ -134,7 +134,7 @@ impl Watch {
                 }
                 // It will be made in a directory that is watched.
                 Err(error) if is_missing(&error) => {}
-                Err(error) => result.troubles.push(format!("{}: {error}", place.display())),
+                Err(error) => result.troubles.push(trouble(&place, error)),
             }
         }
         result
@@ -175,6 +175,12 @@ fn is_missing(error: &notify::Error) -> bool {
         notify::ErrorKind::Io(error) => error.kind() == std::io::ErrorKind::NotFound,
         _ => false,
     }
+}
+
+/// `notify` repeats the path, which is ours already.
+fn trouble(place: &Path, mut error: notify::Error) -> String {
+    error.paths.clear();
+    format!("{}: {error}", place.display())
 }
 
 /// Marks whom an event concerns.

@@ -10,13 +10,14 @@ use super::Host;
 const LONGEST: usize = 1024;
 
 impl Host {
-    /// Connects once and reads up to the first newline, or to the end of what is sent.
+    /// Connects once and reads up to the first newline, or to the end of what is sent. An address
+    /// of this machine is connected at once or, behind a filter, not at all: hence the two limits.
     ///
     /// # Errors
-    /// What `connect(2)` and `read(2)` say; `TimedOut` or `WouldBlock` after `limit`.
-    pub fn greeting(address: SocketAddr, limit: Duration) -> io::Result<Vec<u8>> {
-        let deadline = Instant::now() + limit;
-        let mut stream = TcpStream::connect_timeout(&address, limit)?;
+    /// What `connect(2)` and `read(2)` say; `TimedOut` or `WouldBlock` after a limit.
+    pub fn greeting(address: SocketAddr, connect: Duration, read: Duration) -> io::Result<Vec<u8>> {
+        let mut stream = TcpStream::connect_timeout(&address, connect)?;
+        let deadline = Instant::now() + read;
         let mut greeting = Vec::new();
         let mut part = [0; LONGEST];
         while !greeting.contains(&b'\n') && greeting.len() < LONGEST {

@@ -1,16 +1,27 @@
 //! A directory that only the caller can enter, and that is gone when it is dropped.
 
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+use super::process::Process;
 use super::{Context, Host, HostError};
+
+#[cfg(test)]
+mod tests;
 
 /// Names tried before giving up: all would have to be leftovers of processes with our id.
 const ATTEMPTS: u32 = 100;
+
+const PREFIX: &str = "keepalive-policy-";
+
+/// Longer than any of these directories is in use.
+const LONGEST_USE: Duration = Duration::from_secs(600);
 
 /// Never made: what dangling links point to.
 const NOWHERE: &str = "nowhere";
@@ -42,9 +53,10 @@ impl PrivateDirectory {
     fn below(parent: &Path, purpose: &str) -> Result<Self, HostError> {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let process = std::process::id();
+        sweep(parent);
         for _ in 0..ATTEMPTS {
             let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-            let path = parent.join(format!("keepalive-policy-{purpose}-{process}-{number}"));
+            let path = parent.join(format!("{PREFIX}{purpose}-{process}-{number}"));
             // mkdir(2) follows no link in the last part and never takes over what exists: what
             // somebody else put at this name in a world-writable directory is not used.
             match rustix::fs::mkdir(&path, Mode::from(0o700)) {
@@ -106,6 +118,35 @@ impl Drop for PrivateDirectory {
         // stop of the service clears it.
         let _ = std::fs::remove_dir_all(&self.path);
     }
+}
+
+/// Removes what processes that were killed left of ours, best effort. Young ones stay: the process
+/// may be one of another PID namespace.
+fn sweep(parent: &Path) {
+    let Ok(entries) = std::fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let abandoned =
+            name.to_str().and_then(maker).is_some_and(|pid| Process::find(pid).is_none());
+        if abandoned && is_ours_and_old(&entry) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// The process that made `keepalive-policy-PURPOSE-PROCESS-NUMBER`.
+fn maker(name: &str) -> Option<u32> {
+    name.strip_prefix(PREFIX)?.rsplit('-').nth(1)?.parse().ok()
+}
+
+fn is_ours_and_old(entry: &std::fs::DirEntry) -> bool {
+    // Of the entry itself: a link that somebody put there is not followed.
+    entry.metadata().is_ok_and(|metadata| {
+        let age = metadata.modified().ok().and_then(|modified| modified.elapsed().ok());
+        metadata.is_dir()
+            && metadata.uid() == rustix::process::geteuid().as_raw()
+            && age.is_some_and(|age| age > LONGEST_USE)
+    })
 }
 
 fn temporary_files() -> PathBuf {

@@ -68,12 +68,11 @@ impl Host {
             .push(format!("--property=Id,LoadState,ActiveState,MainPID,{}", properties.join(",")));
         arguments.push("--".to_owned());
         arguments.extend(names.iter().map(|name| (*name).to_owned()));
-        let output = systemctl(&arguments)?;
+        let output = systemctl(&arguments, LIMIT)?;
         if !output.success() {
             return Err(complaint(&output));
         }
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        Ok(text.split("\n\n").map(parse_unit).filter(|unit| !unit.name.is_empty()).collect())
+        Ok(parse_units(&String::from_utf8_lossy(&output.stdout)))
     }
 
     /// `systemctl VERB UNIT`, for `reload`, `restart`, `start`, `reset-failed`.
@@ -81,21 +80,43 @@ impl Host {
     /// # Errors
     /// When it fails: with the words of `systemctl`.
     pub fn unit_job(&self, verb: &str, unit: &str) -> Result<(), HostError> {
-        let output = systemctl(&[verb.to_owned(), "--".to_owned(), unit.to_owned()])?;
+        self.unit_job_within(verb, unit, LIMIT)
+    }
+
+    /// The same, for who must know earlier: after `limit` nobody waits for the job any more, but it
+    /// is not cancelled.
+    ///
+    /// # Errors
+    /// When it fails: with the words of `systemctl`. When it takes longer.
+    pub fn unit_job_within(
+        &self,
+        verb: &str,
+        unit: &str,
+        limit: Duration,
+    ) -> Result<(), HostError> {
+        let output = systemctl(&[verb.to_owned(), "--".to_owned(), unit.to_owned()], limit)?;
         if output.success() { Ok(()) } else { Err(complaint(&output)) }
     }
 }
 
-fn systemctl(arguments: &[String]) -> Result<Output, HostError> {
-    Host::run(OsStr::new("systemctl"), arguments, LIMIT)
+fn systemctl(arguments: &[String], limit: Duration) -> Result<Output, HostError> {
+    Host::run(OsStr::new("systemctl"), arguments, limit)
 }
 
 fn complaint(output: &Output) -> HostError {
+    let text = output.complaint();
+    // "See "systemctl status ssh.service" and …": what it points to is in the journal beside us.
+    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("See ")).collect();
     HostError {
         path: "systemctl".into(),
         action: "failed",
-        source: std::io::Error::other(output.complaint()),
+        source: std::io::Error::other(lines.join(" ")),
     }
+}
+
+/// What `systemctl show` prints: one unit after another, an empty line between them.
+pub(crate) fn parse_units(text: &str) -> Vec<Unit> {
+    text.split("\n\n").map(parse_unit).filter(|unit| !unit.name.is_empty()).collect()
 }
 
 fn parse_unit(text: &str) -> Unit {

@@ -1,3 +1,5 @@
+use std::ffi::OsStr;
+
 use super::*;
 
 #[test]
@@ -12,6 +14,8 @@ fn the_record_survives_a_round_trip_with_bytes_that_are_not_text() {
             ours: Bytes::from(b"a = 1".as_slice()),
             theirs: Bytes::from(b"a = \xff".as_slice()),
         }],
+        sysctl_drop_in: Some(OsStr::from_bytes(b"/etc/sysctl.d/\xff.conf").into()),
+        sysctl_directory: Some("/etc/sysctl.d".into()),
     };
     originals.save(&host).unwrap();
     originals.save(&host).unwrap();

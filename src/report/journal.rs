@@ -146,7 +146,7 @@ fn corrections(report: &Report) -> Vec<Event> {
     let done: Vec<&str> = report
         .outcomes
         .iter()
-        .filter(|outcome| !outcome.failed())
+        .filter(|outcome| outcome.took_effect())
         .map(|outcome| outcome.action.as_str())
         .collect();
     if !done.is_empty() {

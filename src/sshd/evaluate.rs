@@ -16,7 +16,7 @@ use super::tree::Tree;
 use super::{Keyword, syntax};
 use crate::reconcile::{Source, Value};
 
-mod walk;
+pub mod walk;
 
 #[cfg(test)]
 mod tests;

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use super::tree::{Entry, Tree};
+use super::tree::{Entry, Tree, lexical};
 
 mod pattern;
 
@@ -121,30 +121,32 @@ impl Listing for &Tree {
     type Error = std::convert::Infallible;
 
     fn names(&mut self, directory: &Path) -> Result<Vec<Vec<u8>>, Self::Error> {
-        Ok(names_below(&self.entries, directory))
+        let mut names = names_below(&self.entries, directory);
+        names.extend(names_below(&self.entries, &lexical(directory)));
+        names.sort();
+        names.dedup();
+        Ok(names)
     }
 
     fn stands(&mut self, path: &Path) -> Result<bool, Self::Error> {
-        Ok(self.entries.contains_key(path))
+        Ok(self.get(path).is_some())
     }
 
     fn is_directory(&mut self, path: &Path) -> Result<bool, Self::Error> {
-        Ok(self.entries.get(path) == Some(&Entry::Directory))
+        Ok(self.get(path) == Some(&Entry::Directory))
     }
 }
 
-/// The names in a directory of a snapshot.
+/// The names in a directory of a snapshot, sorted; one may come more than once.
 #[must_use]
 pub fn names_below<E>(entries: &BTreeMap<PathBuf, E>, directory: &Path) -> Vec<Vec<u8>> {
     let depth = directory.components().count();
-    let below = entries
+    entries
         .range(directory.to_owned()..)
         .map(|(path, _)| path)
-        .take_while(|path| path.starts_with(directory));
-    let mut names: Vec<Vec<u8>> = below
+        .take_while(|path| path.starts_with(directory))
         .filter_map(|path| path.components().nth(depth))
+        .filter(|name| matches!(name, Component::Normal(_)))
         .map(|name| name.as_os_str().as_bytes().to_vec())
-        .collect();
-    names.dedup();
-    names
+        .collect()
 }

@@ -5,11 +5,13 @@
 //! back to the previous files and, if need be, a started sshd.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::Keyword;
+use super::dialect::Dialect;
 use super::judge::{Connection, Dump, Verdict, judge_for};
-use super::service::Service;
-use super::tree::{Entry, Tree};
+use super::service::{self, Kind, Service};
+use super::tree::{Tree, snapshot};
 use crate::file_edit::FileEdit;
 use crate::host::{Host, HostError};
 use crate::reconcile::{Outcome, Value};
@@ -45,17 +47,19 @@ pub fn install(host: &Host, install: &Install, service: &Service) -> Vec<Outcome
     outcomes
 }
 
-/// Makes new connections use what is on disk already, if sshd accepts it.
+/// Makes new connections use what is on disk already, if sshd accepts it: read anew from the main
+/// file of `tree`, since it may have changed after `tree` was seen.
 #[must_use]
 pub fn reload(host: &Host, service: &Service, tree: &Tree) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
-    let mut dump = None;
-    outcomes.push(Outcome::of("have sshd judge its configuration", || {
-        dump = accepted(host, tree, service)?;
+    let mut judged = None;
+    outcomes.push(Outcome::of_look("have sshd judge what is on disk now", || {
+        let tree = on_disk(host, &tree.main)?;
+        judged = accepted(host, &tree, service)?.map(|dump| (tree, dump));
         Ok::<_, Refusal>(())
     }));
-    if let Some(dump) = dump {
-        let load = Load { host, service, dump: &dump };
+    if let Some((tree, dump)) = judged {
+        let load = Load { host, service, tree: &tree, dump: &dump };
         if load.run(&mut outcomes) == Health::Lost {
             recover::recover(&load, &[], &mut outcomes);
         }
@@ -86,25 +90,34 @@ struct Transaction<'a> {
 
 impl Transaction<'_> {
     fn run(&self, outcomes: &mut Vec<Outcome>) {
-        outcomes.push(Outcome::of("have sshd judge the changed configuration", || {
+        outcomes.push(Outcome::of_look("have sshd judge the changed configuration", || {
             self.judge_candidate()
         }));
         if outcomes.iter().any(Outcome::failed) || !self.write(outcomes) {
             return;
         }
-        let mut dump = None;
-        let judged = Outcome::of("have sshd judge what is on disk now", || {
-            dump = self.judge_disk()?;
+        let mut on_disk = None;
+        let judged = Outcome::of_look("have sshd judge what is on disk now", || {
+            on_disk = self.judge_disk()?;
             Ok::<_, Refusal>(())
         });
         let failed = judged.failed();
         outcomes.push(judged);
         if failed {
-            recover::undo(self.host, &self.install.edits, outcomes);
-            return;
+            return recover::undo(self.host, &self.install.edits, outcomes);
         }
-        let Some(dump) = dump.filter(|_| self.host.is_live()) else { return };
-        let load = Load { host: self.host, service: self.service, dump: &dump };
+        if let Some((tree, dump)) = on_disk.filter(|_| self.host.is_live()) {
+            self.load(&tree, &dump, outcomes);
+        }
+    }
+
+    fn load(&self, tree: &Tree, dump: &Dump, outcomes: &mut Vec<Outcome>) {
+        // Somebody may have started sshd since it was looked at: before our edits, perhaps.
+        let started = matches!(self.service.kind, Kind::SocketIdle | Kind::NotRunning)
+            .then(|| service::observe(self.host).ok())
+            .flatten();
+        let service = started.as_ref().unwrap_or(self.service);
+        let load = Load { host: self.host, service, tree, dump };
         match load.run(outcomes) {
             Health::Good | Health::Unconfirmed => {}
             Health::Unchanged => recover::undo(self.host, &self.install.edits, outcomes),
@@ -156,13 +169,11 @@ impl Transaction<'_> {
     }
 
     /// What is really there may not be what was judged: somebody else may have written meanwhile.
-    fn judge_disk(&self) -> Result<Option<Dump>, Refusal> {
-        let tree = on_disk(self.host, &self.install.candidate)?;
-        let dump = accepted(self.host, &tree, self.service)?;
-        if let Some(dump) = &dump {
-            self.meets(dump)?;
-        }
-        Ok(dump)
+    fn judge_disk(&self) -> Result<Option<(Tree, Dump)>, Refusal> {
+        let tree = on_disk(self.host, &self.install.candidate.main)?;
+        let Some(dump) = accepted(self.host, &tree, self.service)? else { return Ok(None) };
+        self.meets(&dump)?;
+        Ok(Some((tree, dump)))
     }
 }
 
@@ -170,22 +181,8 @@ impl Install {
     /// The candidate with the edits taken back.
     fn before(&self) -> Tree {
         let mut tree = self.candidate.clone();
-        for edit in &self.edits {
-            let ours = |path: &std::path::Path, entry: &Entry| {
-                path == edit.path || matches!(entry, Entry::File { real, .. } if *real == edit.path)
-            };
-            match &edit.before {
-                None => tree.entries.retain(|path, entry| !ours(path, entry)),
-                Some(bytes) => {
-                    let old = Entry::File { bytes: bytes.clone(), real: edit.path.clone() };
-                    tree.entries.entry(edit.path.clone()).or_insert_with(|| old.clone());
-                    for (path, entry) in &mut tree.entries {
-                        if ours(path, entry) {
-                            *entry = old.clone();
-                        }
-                    }
-                }
-            }
+        for edit in self.edits.iter().rev() {
+            tree.set(&edit.path, edit.before.as_deref());
         }
         tree
     }
@@ -207,14 +204,7 @@ fn accepted(host: &Host, tree: &Tree, service: &Service) -> Result<Option<Dump>,
     }
 }
 
-fn on_disk(host: &Host, candidate: &Tree) -> Result<Tree, HostError> {
-    let mut tree = candidate.clone();
-    for (path, entry) in &mut tree.entries {
-        if let (Entry::File { bytes, .. }, crate::host::files::Node::File(file)) =
-            (entry, host.read(path)?)
-        {
-            *bytes = file.bytes;
-        }
-    }
-    Ok(tree)
+/// Which release reads it makes no difference to the files that it reads.
+fn on_disk(host: &Host, main: &Path) -> Result<Tree, HostError> {
+    Ok(snapshot::read(host, main, &[], &Dialect::default())?.tree)
 }

@@ -90,7 +90,7 @@ pub fn judge_for(
     connections.iter().map(|connection| court.ask(connection.clone())).collect()
 }
 
-fn program(preferred: Option<&Path>) -> Option<OsString> {
+pub(super) fn program(preferred: Option<&Path>) -> Option<OsString> {
     preferred
         .filter(|path| path.is_absolute())
         .filter(|path| rustix::fs::access(*path, rustix::fs::Access::EXEC_OK).is_ok())

@@ -10,6 +10,7 @@ use crate::host::{Host, HostError};
 
 pub mod command_line;
 pub mod listener;
+mod loaded;
 
 #[cfg(test)]
 mod tests;
@@ -52,6 +53,8 @@ pub struct Service {
     pub pid_file: Option<PidFile>,
     /// Its command line; of a service that does not run, the one that it would be started with.
     pub command_line: CommandLine,
+    /// Whether the unit knows a reload.
+    pub can_reload: bool,
     /// Whether ending the unit's main process leaves the sessions alone (`KillMode=process`).
     pub sessions_survive_restart: bool,
 }
@@ -59,8 +62,9 @@ pub struct Service {
 /// The names under which distributions have the service and its socket.
 const UNITS: [&str; 4] = ["ssh.service", "sshd.service", "ssh.socket", "sshd.socket"];
 
-const PROPERTIES: [&str; 8] = [
+const PROPERTIES: [&str; 9] = [
     "Accept",
+    "CanReload",
     "Triggers",
     "ExecStart",
     "Environment",
@@ -104,6 +108,7 @@ impl Service {
             listener: None,
             pid_file: None,
             command_line: CommandLine::default(),
+            can_reload: false,
             sessions_survive_restart: false,
         }
     }
@@ -144,22 +149,45 @@ impl Service {
 
     fn unit_name(mut self, unit: &Unit) -> Self {
         self.unit = Some(unit.name.clone());
+        self.can_reload = unit.property("CanReload") == "yes";
         self.sessions_survive_restart = matches!(unit.property("KillMode"), "process" | "none");
         self
     }
 }
 
+/// Which of the units decides how sshd is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role<'a> {
+    /// This socket unit listens.
+    Activated(&'a Unit),
+    /// This service runs.
+    Running(&'a Unit),
+    /// None runs; this one could.
+    Idle(&'a Unit),
+    /// There is none.
+    Absent,
+}
+
+fn role(units: &[Unit]) -> Role<'_> {
+    let is = |suffix: &'static str| move |unit: &&Unit| unit.name.ends_with(suffix);
+    if let Some(socket) = units.iter().filter(is(".socket")).find(|unit| unit.is_active()) {
+        return Role::Activated(socket);
+    }
+    let services = || units.iter().filter(is(".service"));
+    let running = services().find(|unit| unit.is_active()).map(Role::Running);
+    let idle = || services().find(|unit| unit.is_loaded()).map(Role::Idle);
+    running.or_else(idle).unwrap_or(Role::Absent)
+}
+
 fn with_systemd(host: &Host) -> Result<Service, HostError> {
     let units = host.units(&UNITS, &PROPERTIES)?;
-    let socket = units.iter().find(|unit| unit.name.ends_with(".socket") && unit.is_active());
-    if let Some(socket) = socket {
-        return activated_by(host, socket);
-    }
-    let services = || units.iter().filter(|unit| unit.name.ends_with(".service"));
-    if let Some(unit) = services().find(|unit| unit.is_active()) {
-        return Ok(running(host, unit, Kind::Plain));
-    }
-    // A unit of another name: `systemctl reload` of it, if it is the listener's.
+    let idle_unit = match role(&units) {
+        Role::Activated(socket) => return activated_by(host, socket),
+        Role::Running(unit) => return Ok(running(host, unit, Kind::Plain)),
+        Role::Idle(unit) => Some(unit),
+        Role::Absent => None,
+    };
+    // A unit of another name, if it is the listener's: its cgroup tells.
     if let Some((process, _)) = listener::find(&default_pid_files()) {
         let unit = process.unit().map(|name| host.units(&[&name], &PROPERTIES)).transpose()?;
         let unit = unit.into_iter().flatten().find(|unit| unit.main_pid() == Some(process.pid));
@@ -168,8 +196,7 @@ fn with_systemd(host: &Host) -> Result<Service, HostError> {
             None => without_manager(host),
         });
     }
-    Ok(services()
-        .find(|unit| unit.is_loaded())
+    Ok(idle_unit
         .map_or_else(|| Service::of(Kind::NotRunning), |unit| idle(host, unit, Kind::NotRunning)))
 }
 

@@ -6,11 +6,12 @@
 //! files, and their paths are what is left when the shadow's prefix is taken away. Nothing of
 //! this needs a privilege or a mount.
 
+use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use super::syntax::prefix_includes;
-use super::tree::{Entry, Tree};
+use super::tree::{Entry, Tree, lexical};
 use crate::host::private_directory::PrivateDirectory;
 use crate::host::{Host, HostError};
 
@@ -38,8 +39,12 @@ impl Shadow {
         let main = relative(&tree.main)?;
         let shadow = Self { main: directory.path().join(ROOT).join(main), directory };
         shadow.directory.make_directory(Path::new(ROOT))?;
+        // A pattern with `..` in it makes the tree have a file under two names.
+        let mut written = BTreeSet::new();
         for (path, entry) in &tree.entries {
-            shadow.add(path, entry)?;
+            if written.insert(lexical(path)) {
+                shadow.add(path, entry)?;
+            }
         }
         Ok(shadow)
     }

@@ -1,7 +1,12 @@
 //! A snapshot of everything that sshd would read, so that evaluating and editing need no host.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
+
+pub mod snapshot;
+
+#[cfg(test)]
+mod tests;
 
 /// The main file and all that its `Include` patterns could reach.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,4 +33,60 @@ pub enum Entry {
     Dangling,
     /// Not a regular file, or not readable by us: sshd's behaviour can't be told.
     Opaque,
+}
+
+/// The path without `..`, as it is where no link is in the way.
+#[must_use]
+pub fn lexical(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+impl Tree {
+    /// What stands at `path`, which a pattern with `..` in it may name in a roundabout way.
+    #[must_use]
+    pub fn get(&self, path: &Path) -> Option<&Entry> {
+        self.entries.get(path).or_else(|| self.entries.get(&lexical(path)))
+    }
+
+    /// The content of a regular file.
+    #[must_use]
+    pub fn content(&self, path: &Path) -> Option<&[u8]> {
+        match self.entries.get(path) {
+            Some(Entry::File { bytes, .. }) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Puts a file there, or takes it away. Under whichever names the tree has it.
+    pub fn set(&mut self, path: &Path, content: Option<&[u8]>) {
+        let real = match self.entries.get(path) {
+            Some(Entry::File { real, .. }) => real.clone(),
+            _ => path.to_owned(),
+        };
+        match content {
+            Some(content) => {
+                let file = Entry::File { bytes: content.to_vec(), real: real.clone() };
+                self.entries.insert(path.to_owned(), file);
+                for entry in self.entries.values_mut() {
+                    if let Entry::File { bytes, real: other } = entry
+                        && *other == real
+                    {
+                        *bytes = content.to_vec();
+                    }
+                }
+            }
+            None => {
+                self.entries.remove(path);
+            }
+        }
+    }
 }

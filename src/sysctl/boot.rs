@@ -11,7 +11,7 @@ use super::loader::{Evaluation, Fate, Loader, Scope, evaluate};
 use super::tree::{CREDENTIALS, DIRECTORIES, SYSCTL_CONF, Tree};
 use super::value::{Hz, Write};
 use super::{Desired, Key};
-use crate::host::Host;
+use crate::host::{Host, HostError};
 use crate::originals::{EditedLine, Originals};
 use crate::reconcile::{ObserveError, Outcome, Plan, Problem, Resource, Setting, Severity, Value};
 
@@ -54,6 +54,8 @@ pub struct Observed {
     pub hz: Hz,
     /// The lines of foreign files that carry a value of ours.
     pub edited: Vec<EditedLine>,
+    /// Why these can't be told, where the record is damaged.
+    pub damaged: Option<Problem>,
     /// Who else sets the values, other than by files of sysctl.d.
     pub other_sources: Vec<Problem>,
     /// The files that these were found in, or would be.
@@ -115,30 +117,43 @@ impl Resource for Boot {
 
     fn observe(&self, host: &Host) -> Result<Observed, ObserveError> {
         let mut tree = Tree::read(host);
-        let edited = Originals::load(host)?.lines;
+        let (edited, damaged) = match Originals::load(host) {
+            Ok(originals) => {
+                tree.made_by_us = originals.sysctl_drop_in;
+                (originals.lines, None)
+            }
+            Err(error) => (Vec::new(), Some(damaged(&error))),
+        };
         for line in &edited {
             tree.read_file(host, &line.file);
         }
         let credentials = at_boot::gives_credentials(host);
         if !credentials {
             tree.credentials.clear();
+            tree.hidden_credentials.clear();
         }
         let mut other_files = BTreeSet::new();
         let other_sources = other_sources::find(host, credentials, &mut other_files);
         let at_boot = at_boot::loader(host);
         let hz = Hz::of_this_kernel();
-        Ok(Observed { tree, at_boot, hz, edited, other_sources, other_files })
+        Ok(Observed { tree, at_boot, hz, edited, damaged, other_sources, other_files })
     }
 
     fn plan(&self, desired: &Desired, observed: &Observed) -> Plan<Change> {
         let judged = observed.judge();
         let mut plan = Plan { settings: rows(desired, &judged), ..Plan::default() };
+        plan.problems.extend(observed.damaged.clone());
         plan.problems.extend(observed.tree.unreadable.iter().map(|(path, reason)| {
             let message = format!(
                 "cannot be read ({reason}), so it can't be told what the loaders make of it; \
                  no file is changed"
             );
             Problem::new(Self::NAME, Severity::Blocked, message).at(path.clone(), None)
+        }));
+        let hidden = observed.tree.hidden_credentials.iter();
+        plan.problems.extend(hidden.filter(|_| !desired.values.is_empty()).map(|path| {
+            let message = "this user can't look at it; what is set there beats every file";
+            Problem::new(Self::NAME, Severity::Notice, message).at(path.clone(), None)
         }));
         plan.problems.extend(dead_lines(desired, &judged));
         if plan.problems.iter().all(|problem| problem.severity != Severity::Blocked) {
@@ -169,12 +184,17 @@ impl Resource for Boot {
         let mut watched: BTreeSet<PathBuf> = observed.tree.linked.iter().cloned().collect();
         watched.extend(DIRECTORIES.map(PathBuf::from));
         watched.insert(PathBuf::from(SYSCTL_CONF));
-        watched.extend(
-            CREDENTIALS.iter().filter_map(|path| Path::new(path).parent()).map(Path::to_owned),
-        );
+        // Not the first: what the manager was given doesn't change while it runs.
+        let stores = CREDENTIALS.iter().skip(1);
+        watched.extend(stores.filter_map(|path| Path::new(path).parent()).map(Path::to_owned));
         watched.extend(observed.other_files.iter().cloned());
         watched
     }
+}
+
+fn damaged(error: &HostError) -> Problem {
+    let message = format!("{}: {}; no file is changed", error.action, error.source);
+    Problem::new(Boot::NAME, Severity::Blocked, message).at(error.path.clone(), None)
 }
 
 /// A row for each declared value in each context.
@@ -216,7 +236,7 @@ fn dead_lines(desired: &Desired, judged: &[Judged]) -> Vec<Problem> {
                     key.kernel_default(),
                 ),
                 (Fate::Exclusion, _) if evaluation.losers().next().is_some() => {
-                    format!("\"-{name}\" cancels every earlier line for it")
+                    format!("this exclusion keeps every other line from setting {name}")
                 }
                 _ => continue,
             };

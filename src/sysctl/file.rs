@@ -79,19 +79,20 @@ pub fn procps(bytes: &[u8]) -> Vec<Statement<'_>> {
     let mut statements = Vec::new();
     let mut start = 0;
     for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        let length = line.iter().position(|byte| *byte == 0).unwrap_or(line.len());
-        // `if (rlen < 2) continue`, before the zero byte is noticed.
-        if line.len() >= 2 {
-            statements.extend(procps_statement(bytes, start..start + length, index + 1));
+        let length = line.iter().position(|byte| matches!(byte, 0 | b'\n')).unwrap_or(line.len());
+        // Shorter than two bytes, the newline counted, is skipped before and after stripping.
+        let newline = usize::from(line.get(length) == Some(&b'\n'));
+        let text = strip_start(bytes, start..start + length, is_space);
+        if line.len() >= 2 && text.len() + newline >= 2 {
+            statements.extend(procps_statement(bytes, text, index + 1));
         }
         start += line.len();
     }
     statements
 }
 
-fn procps_statement(bytes: &[u8], line: Range<usize>, number: usize) -> Option<Statement<'_>> {
-    let text = strip_start(bytes, line, is_space);
-    let first = *bytes.get(text.start).filter(|_| text.len() >= 2)?;
+fn procps_statement(bytes: &[u8], text: Range<usize>, number: usize) -> Option<Statement<'_>> {
+    let first = *bytes.get(text.start).filter(|_| !text.is_empty())?;
     if matches!(first, b'#' | b';') {
         return None;
     }

@@ -36,7 +36,7 @@ pub fn paths(listing: &dyn Listing, pattern: &[u8], braces: bool) -> Vec<Vec<u8>
     let alternatives = if braces { alternatives(pattern) } else { vec![pattern.to_vec()] };
     let mut found = Vec::new();
     for alternative in alternatives {
-        found.extend(expand(listing, &alternative, DEPTH));
+        found.extend(expand(listing, &alternative, Only::All, DEPTH));
         found.truncate(NAMES);
     }
     found
@@ -72,8 +72,16 @@ pub fn names<'a>(pattern: &[u8], listed: impl IntoIterator<Item = &'a [u8]>) -> 
     if found.is_empty() { vec![pattern.to_vec()] } else { found }
 }
 
+/// Which names a pattern's last part may match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Only {
+    All,
+    /// `GLOB_ONLYDIR`: directories. A name without a wildcard is not looked at.
+    Directories,
+}
+
 /// `glob()` of glibc: the directory part first, then the last part in each of its matches.
-fn expand(listing: &dyn Listing, pattern: &[u8], depth: usize) -> Vec<Vec<u8>> {
+fn expand(listing: &dyn Listing, pattern: &[u8], only: Only, depth: usize) -> Vec<Vec<u8>> {
     let Some(slash) = pattern.iter().rposition(|byte| *byte == b'/') else { return Vec::new() };
     let (directory, name) =
         (pattern.get(..slash).unwrap_or_default(), pattern.get(slash + 1..).unwrap_or_default());
@@ -81,34 +89,36 @@ fn expand(listing: &dyn Listing, pattern: &[u8], depth: usize) -> Vec<Vec<u8>> {
         return Vec::new();
     }
     if name.is_empty() && directory.len() > 1 {
-        // `pattern/` is `pattern` with directories marked; a file is not left out.
-        return expand(listing, directory, depth - 1)
+        return expand(listing, directory, Only::Directories, depth - 1)
             .into_iter()
             .map(|path| mark(listing, path))
             .collect();
     }
     let directories = if has_wildcard(directory) {
-        let mut directories = expand(listing, directory, depth - 1);
-        directories.retain(|path| listing.stat(path) == Some(Kind::Directory));
-        directories
+        expand(listing, directory, Only::Directories, depth - 1)
     } else {
         vec![unescape(directory)]
     };
     let mut found = Vec::new();
     for directory in directories {
-        found.extend(in_directory(listing, &directory, name));
+        found.extend(in_directory(listing, &directory, name, only));
     }
     found
 }
 
-fn in_directory(listing: &dyn Listing, directory: &[u8], name: &[u8]) -> Vec<Vec<u8>> {
+fn in_directory(listing: &dyn Listing, directory: &[u8], name: &[u8], only: Only) -> Vec<Vec<u8>> {
     let join = |name: &[u8]| [directory, b"/", name].concat();
     if is_literal(name) {
         let path = join(name);
         return listing.stat(&path).map(|_| path).into_iter().collect();
     }
     let names = listing.names(directory).unwrap_or_default();
-    names.iter().filter(|found| matches(name, found)).map(|found| join(found)).collect()
+    names
+        .iter()
+        .filter(|found| matches(name, found))
+        .map(|found| join(found))
+        .filter(|path| only == Only::All || listing.stat(path) == Some(Kind::Directory))
+        .collect()
 }
 
 fn mark(listing: &dyn Listing, mut path: Vec<u8>) -> Vec<u8> {

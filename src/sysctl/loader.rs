@@ -98,15 +98,16 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// Judges the attempts: the last text that the kernel takes, or else the last that it refuses,
-    /// or else the exclusion that prevents all of them.
+    /// Judges the attempts: the last text that the kernel takes decides; or else an explicit line
+    /// whose text it refuses; or else an exclusion, which keeps the others from being written; or
+    /// else a pattern whose text it refuses.
     #[must_use]
     pub fn new(attempts: Vec<Attempt>) -> Self {
-        let last =
-            |wanted: fn(&Fate) -> bool| attempts.iter().rposition(|attempt| wanted(&attempt.fate));
-        let winner = last(|fate| matches!(fate, Fate::Written(Write::Set(_))))
-            .or_else(|| last(|fate| matches!(fate, Fate::Written(Write::Refused))))
-            .or_else(|| last(|fate| matches!(fate, Fate::Exclusion)));
+        let last = |wanted: fn(&Attempt) -> bool| attempts.iter().rposition(&wanted);
+        let winner = last(|attempt| matches!(attempt.fate, Fate::Written(Write::Set(_))))
+            .or_else(|| last(|attempt| is_refused(attempt) && !attempt.pattern))
+            .or_else(|| last(|attempt| attempt.fate == Fate::Exclusion))
+            .or_else(|| last(is_refused));
         Self { attempts, winner }
     }
 
@@ -140,6 +141,10 @@ impl Evaluation {
         let winner = self.winner()?;
         matches!(winner.fate, Fate::Written(_)).then(|| winner.place.source())
     }
+}
+
+fn is_refused(attempt: &Attempt) -> bool {
+    attempt.fate == Fate::Written(Write::Refused)
 }
 
 /// Every setting as one loader would leave it.

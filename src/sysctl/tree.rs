@@ -1,6 +1,7 @@
 //! A snapshot of everything that the loaders read, so that evaluating and editing need no host.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -57,8 +58,12 @@ pub struct Tree {
     pub credentials: Vec<(PathBuf, PathBuf)>,
     /// Contents by real path, as the host names it.
     pub contents: BTreeMap<PathBuf, Arc<[u8]>>,
+    /// The credential files that the caller may not look at.
+    pub hidden_credentials: Vec<PathBuf>,
     /// Paths that are there and could not be read, with the reason.
     pub unreadable: Vec<(PathBuf, String)>,
+    /// The drop-in that is recorded as made by us, by its real path.
+    pub made_by_us: Option<PathBuf>,
     /// Every directory in which a changed link could change the result.
     pub linked: Vec<PathBuf>,
 }
@@ -79,8 +84,10 @@ pub struct Directory {
 pub enum Entry {
     /// A regular file; its real path.
     File(PathBuf),
-    /// Reads as nothing: a device (`/dev/null`), a directory, a link to nowhere.
+    /// Reads as nothing: a device (`/dev/null`), a directory.
     Nothing,
+    /// A link to nowhere or round in a circle, which can't be opened.
+    Dangling,
 }
 
 impl Tree {
@@ -97,12 +104,20 @@ impl Tree {
         if let Some(Entry::File(real)) = tree.read_file(host, Path::new(SYSCTL_CONF)) {
             tree.sysctl_conf = Some(real);
         }
+        tree.read_credentials(host);
+        tree
+    }
+
+    /// What the manager itself was given is for root only, and a unit that is passed no credential of
+    /// its own is locked out of it, too.
+    fn read_credentials(&mut self, host: &Host) {
         for path in CREDENTIALS.map(Path::new) {
-            if let Some(Entry::File(real)) = tree.read_file(host, path) {
-                tree.credentials.push((path.to_owned(), real));
+            if host.is_forbidden(path) {
+                self.hidden_credentials.push(path.to_owned());
+            } else if let Some(Entry::File(real)) = self.read_file(host, path) {
+                self.credentials.push((path.to_owned(), real));
             }
         }
-        tree
     }
 
     /// Reads one more file, links followed, so that it can be edited.
@@ -118,7 +133,8 @@ impl Tree {
                 Some(Entry::File(file.path))
             }
             Ok(Node::Missing) => None,
-            Ok(Node::Dangling | Node::Directory | Node::Special) => Some(Entry::Nothing),
+            Ok(Node::Dangling) => Some(Entry::Dangling),
+            Ok(Node::Directory | Node::Special) => Some(Entry::Nothing),
             Err(error) => {
                 self.unreadable.push((error.path, error.source.to_string()));
                 Some(Entry::Nothing)
@@ -137,20 +153,28 @@ impl Tree {
         if !resolved.links.is_empty() {
             self.linked.extend(resolved.directories.iter().cloned());
         }
-        // /lib/sysctl.d on a merged /usr: the same names once more.
-        if self.directories.iter().any(|known| known.real == resolved.path) {
-            return;
-        }
-        let mut directory =
-            Directory { path: path.to_owned(), real: resolved.path, names: BTreeMap::new() };
-        for name in names {
-            if name.as_bytes().ends_with(b".conf")
-                && let Some(entry) = self.read_file(host, &path.join(&name))
-            {
-                directory.names.insert(name.as_bytes().to_vec(), entry);
+        // /lib/sysctl.d on a merged /usr, read already.
+        let known = self.directories.iter().find(|known| known.real == resolved.path);
+        let names = match known {
+            Some(known) => known.names.clone(),
+            None => self.read_names(host, path, &names),
+        };
+        self.directories.push(Directory { path: path.to_owned(), real: resolved.path, names });
+    }
+
+    fn read_names(
+        &mut self,
+        host: &Host,
+        directory: &Path,
+        names: &[OsString],
+    ) -> BTreeMap<Vec<u8>, Entry> {
+        let mut entries = BTreeMap::new();
+        for name in names.iter().filter(|name| name.as_bytes().ends_with(b".conf")) {
+            if let Some(entry) = self.read_file(host, &directory.join(name)) {
+                entries.insert(name.as_bytes().to_vec(), entry);
             }
         }
-        self.directories.push(directory);
+        entries
     }
 
     /// The directory of this name, where it exists.

@@ -2,86 +2,117 @@
 # demo.sh: the shipped policy on a throw-away host, and five real drifts. For each: what was changed,
 # what the daemon's journal says of it, and what the kernel and sshd use afterwards.
 # Fails if a drift stands.
-set -eEuo pipefail
+set -euo pipefail
 # shellcheck source=observe.sh
 . "$(dirname "$0")/observe.sh"
-# shellcheck disable=SC2154  # set in observe.sh
-trap 'box journalctl --no-pager --quiet --lines=40 --unit="$unit" >&2 || true' ERR
+trap 'box journalctl --no-pager --quiet --lines=40 --unit="$unit" >&2' ERR
 
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
     bold=$'\e[1m' dim=$'\e[2m' good=$'\e[32m' plain=$'\e[0m'
 else
     bold='' dim='' good='' plain=''
 fi
+width=100
+[ ! -t 1 ] || width=$(tput cols) || width=100
+[ "$width" -ge 60 ] || width=60
+
 heading() { printf '\n%s%s%s\n' "$bold" "$1" "$plain"; }
 
+# line LABEL TEXT COLOUR: a label in a column of its own, the text beside it, wrapped.
+line() {
+    local label=$1 rest
+    fold --spaces --width=$((width - 14)) <<<"$2" | while read -r rest; do
+        printf '%s%11s  %s%s\n' "$3" "$label" "$rest" "$plain"
+        label=
+    done
+}
+
 number=0
-# drift TITLE USER SETTING COMMAND: runs COMMAND on the host, and waits until SETTING is as declared
-# again for USER. What counts is the effective value, so the daemon isn't asked.
-drift() {
-    local title=$1 user=$2 setting=$3 command=$4 began
+title() {
     number=$((number + 1))
-    heading "$number  $title"
-    printf '   %s# %s%s\n' "$dim" "$command" "$plain"
+    heading "$number. $1"
+}
+
+# drift WITNESS SETTING COMMAND: runs COMMAND on the host, and waits until SETTING is as declared again.
+# What counts is the effective value: of the kernel, at boot, or of sshd for a user.
+drift() {
+    local witness=$1 setting=$2 command=$3 began
+    line '#' "$command" "$dim"
     mark_journal
     began=$(box bash -c 'echo $EPOCHREALTIME; '"$command")
-    await 20 "$setting to be as declared again" as_declared "$user" "$setting"
+    await 20 "$setting to be as declared again" as_declared "$witness" "$setting"
     await 10 "the journal to tell of it" told KEEPALIVE_EVENT=corrected KEEPALIVE_SETTING="$setting"
     show_journal "$began"
-    printf '   %s%11s  %s%s\n' "$good" "in force" "$(witness "$user" "$setting")" "$plain"
+    line 'in force' "$(says "$witness") $setting $(effective "$witness" "$setting")" "$good"
 }
 
-as_declared() {
-    case $2 in
-        net.*) live_is "$2" "$(declared "$2")" ;;
-        *) sshd_gives "$1" "$2" "$(declared "$2")" ;;
+# loses SETTING COMMAND: the same for a file that sshd reads after ours: there is nothing to undo.
+loses() {
+    line '#' "$2" "$dim"
+    box bash -c "$2"
+    as_declared root "$1"
+    line 'in force' "$(says root) $1 $(effective root "$1"): ours is read first, and the first value wins" "$good"
+}
+
+effective() {
+    case $1 in
+        kernel) live "$2" ;;
+        boot) at_boot "$2" ;;
+        *) sshd_says "$1" "$2" 2>/dev/null ;;
     esac
 }
 
-witness() {
-    case $2 in
-        net.*) echo "the kernel has $2 = $(live "$2")" ;;
-        *) echo "sshd -T -C user=$1 says $2 $(sshd_says "$1" "$2")" ;;
+says() {
+    case $1 in
+        kernel) echo "the kernel has" ;;
+        boot) echo "systemd-sysctl would set" ;;
+        *) echo "sshd -T -C user=$1 says" ;;
     esac
 }
 
-# The daemon's lines, each with its time since the drift began.
+as_declared() { [ "$(effective "$1" "$2")" = "$(declared "$2")" ]; }
+
+# The daemon's lines, each with the time since the drift began.
 show_journal() {
-    box journalctl --quiet --no-pager --output=short-unix --after-cursor="$journal_mark" \
-        _SYSTEMD_UNIT="$unit" KEEPALIVE_EVENT=corrected + _SYSTEMD_UNIT="$unit" KEEPALIVE_EVENT=applied |
-        awk -v began="$1" '{
-            after = sprintf("+%.0f ms", ($1 - began) * 1000)
-            sub(/^[^]]*\]: /, "")
-            printf "   %11s  %s\n", after, $0
-        }'
+    local time words
+    journal KEEPALIVE_EVENT=corrected KEEPALIVE_EVENT=applied --output=short-unix |
+        while read -r time _ _ words; do
+            line "$(awk -v began="$1" -v now="$time" 'BEGIN { printf "+%d ms", (now - began) * 1000 }')" \
+                "$words" ''
+        done
 }
+
+# The daemon reloads sshd at most once in reload_spacing, 2 s. A drift out of the blue finds it rested.
+rest() { read -r -t 2.2 <> <(:) || true; }
 
 boot_with_tree
 printf '\nMatch User bob\n    X11Forwarding no\n' >>"$(box_path /etc/ssh/sshd_config)"
-printf '%skeepalive-policy on a throw-away host: %s, %s, %s%s\n' "$bold" \
-    "$(box sh -c '. /etc/os-release; echo "$PRETTY_NAME"')" \
-    "$(box systemctl --version | awk 'NR == 1 { print $1, $2 }')" \
-    "$(box ssh -V 2>&1 | sed 's/[_ ,]/ /; s/[ ,].*//; s/^/OpenSSH /; s/OpenSSH OpenSSH/OpenSSH/')" "$plain"
-
-heading "0  The shipped policy is installed, the daemon starts"
+heading "keepalive-policy on a throw-away $(box sh -c '. /etc/os-release; echo "$PRETTY_NAME"') with $(
+    box systemctl --version | awk 'NR == 1 { print $1, $2 }') and $(
+    box ssh -V 2>&1 | sed 's/[ ,].*//; s/_/ /')"
 install_in_box >/dev/null 2>&1
 box systemctl enable --now --quiet "$unit"
-printf '   %s\n' "$(property "$unit" StatusText)"
+line 'status' "$(property "$unit" StatusText)" ''
 
-drift "A live value is overwritten" root net.ipv4.tcp_keepalive_time \
-    'sysctl -qw net.ipv4.tcp_keepalive_time=7200'
+title "A live value is overwritten"
+drift kernel net.ipv4.tcp_keepalive_time 'sysctl -qw net.ipv4.tcp_keepalive_time=7200'
 
-drift "Another package brings a file that sorts later" root net.ipv4.tcp_keepalive_intvl \
-    'echo "net.ipv4.tcp_keepalive_intvl = 5" >/etc/sysctl.d/zzz-database.conf'
+title "A database brings a file that is read after ours at boot"
+drift boot net.ipv4.tcp_keepalive_time \
+    'echo "net.ipv4.tcp_keepalive_time = 1800" >/etc/sysctl.d/zzz-database.conf'
 
-drift "cloud-init brings a file that sorts earlier" root ClientAliveInterval \
-    'echo "ClientAliveInterval 420" >/etc/ssh/sshd_config.d/00-cloud-init.conf'
+title "cloud-init brings a drop-in, and somebody makes it sort before ours"
+loses ClientAliveInterval 'echo "ClientAliveInterval 420" >/etc/ssh/sshd_config.d/50-cloud-init.conf'
+rest
+drift root ClientAliveInterval 'mv /etc/ssh/sshd_config.d/{50,00}-cloud-init.conf'
 
-drift "A line is appended to sshd_config, and lands inside its last Match block" bob ClientAliveInterval \
-    'echo "    ClientAliveInterval 900" >>/etc/ssh/sshd_config'
+title "A line appended to sshd_config lands inside its last Match block"
+rest
+drift bob ClientAliveInterval 'echo "    ClientAliveInterval 900" >>/etc/ssh/sshd_config'
 
-drift "Our own drop-in is deleted" root ClientAliveInterval \
-    'rm /etc/ssh/sshd_config.d/*keepalive-policy*'
+title "Our own drop-in is deleted"
+rest
+drift root ClientAliveInterval 'rm /etc/ssh/sshd_config.d/*keepalive-policy*'
 
 heading "keepalive-policy check"
-box env NO_COLOR="${NO_COLOR:-}" TERM="${TERM:-dumb}" keepalive-policy check
+box env NO_COLOR="${NO_COLOR:-}" keepalive-policy check

@@ -24,6 +24,12 @@ declared() { sed -n "s/^$1 *= *\"\{0,1\}\([^\" #]*\).*/\1/p" "$repository/config
 
 live() { box cat "/proc/sys/${1//.//}"; }
 
+# What the boot would set: the real loader, run on a network of its own, where the kernel has its defaults
+# and the daemon does not see it.
+at_boot() {
+    box unshare --net sh -c "/usr/lib/systemd/systemd-sysctl 2>/dev/null; cat /proc/sys/${1//.//}"
+}
+
 # What sshd would give a connection of USER; its spelling of keywords and booleans varies by release.
 sshd_says() {
     local user=$1 keyword=${2,,}
@@ -31,18 +37,19 @@ sshd_says() {
         tr '[:upper:]' '[:lower:]' | awk -v keyword="$keyword" '$1 == keyword { print $2 }'
 }
 
+boot_sets() { [ "$(at_boot "$1")" = "$2" ]; }
 live_is() { [ "$(live "$1")" = "$2" ]; }
 sshd_gives() { [ "$(sshd_says "$1" "$2" 2>/dev/null)" = "$3" ]; }
 
 property() { box systemctl show --property="$2" --value "$1"; }
 
-# Takes note of the journal's end: told() looks only at what comes after.
-mark_journal() { journal_mark=$(box journalctl --quiet --lines=0 --show-cursor | sed -n 's/^-- cursor: //p'); }
+# told() and journal() look only at what comes after. A time and not a cursor: journalctl 252 skips the
+# first match after a cursor whose own entry does not match.
+mark_journal() { journal_mark=@$EPOCHREALTIME; }
 
-# The daemon's lines since the mark that have all these fields, as JSON.
+# The daemon's lines since the mark that have all these fields.
 journal() {
-    box journalctl --quiet --no-pager --output=json --after-cursor="$journal_mark" \
-        _SYSTEMD_UNIT=$unit "$@"
+    box journalctl --quiet --no-pager --since="$journal_mark" _SYSTEMD_UNIT=$unit "$@"
 }
 
 told() { [ -n "$(journal "$@")" ]; }

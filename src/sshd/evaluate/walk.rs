@@ -19,6 +19,9 @@ const DEPTH: usize = 16;
 /// long. Real configurations have a few hundred lines.
 const STEPS: usize = 1_000_000;
 
+/// More than anybody reads.
+const REFUSALS: usize = 100;
+
 /// The state of both of sshd's walks at one line.
 #[derive(Debug, Clone)]
 struct State {
@@ -90,7 +93,7 @@ impl<'a> Walk<'a> {
         if let Some(directives) = self.files.get(path) {
             return Ok(directives.clone());
         }
-        let directives: Rc<[Directive]> = match self.tree.entries.get(path) {
+        let directives: Rc<[Directive]> = match self.tree.get(path) {
             Some(Entry::File { bytes, .. }) => syntax::directives(bytes, self.dialect).into(),
             // sshd opens it and reads nothing.
             Some(Entry::Directory) => Rc::new([]),
@@ -220,7 +223,8 @@ impl<'a> Walk<'a> {
     fn refuse(&mut self, path: &Path, line: &Directive, message: String) {
         let refusal = Refusal { file: path.to_owned(), line: Some(line.line), message };
         // A file that is included twice is wrong once.
-        if !self.evaluation.refusals.contains(&refusal) {
+        let refusals = &self.evaluation.refusals;
+        if refusals.len() < REFUSALS && !refusals.contains(&refusal) {
             self.evaluation.refusals.push(refusal);
         }
     }
@@ -232,8 +236,9 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The pattern as sshd gives it to its glob.
-fn absolute(pattern: &[u8]) -> Vec<u8> {
+/// A pattern of an `Include` line as sshd gives it to its glob.
+#[must_use]
+pub fn absolute(pattern: &[u8]) -> Vec<u8> {
     match pattern.first() {
         Some(b'/') => pattern.to_vec(),
         // Taken for absolute, but looked up in the working directory of a service: `/`.

@@ -1,5 +1,6 @@
 //! Whether the listener answers with its banner.
 
+use std::fmt::{self, Display};
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -7,19 +8,32 @@ use std::time::Duration;
 use crate::host::Host;
 use crate::sshd::judge::Dump;
 
+/// This machine answers itself at once, unless a filter (the unit's own) drops the packets.
+const CONNECT: Duration = Duration::from_secs(1);
+
 /// sshd sends its banner at once; a loaded machine may take a while to fork.
-const LIMIT: Duration = Duration::from_secs(3);
+const READ: Duration = Duration::from_secs(3);
 
 /// What one connection showed. There is never a second one: from 9.8 on sshd penalises an address
 /// that connects and hangs up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Banner {
     /// sshd answered.
-    Answered,
+    Answered(SocketAddr),
     /// Nobody listens there.
     Refused(SocketAddr),
     /// Could not be checked, and why: says nothing about sshd.
     Unknown(String),
+}
+
+impl Display for Banner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answered(address) => write!(f, "sshd answers on {address}"),
+            Self::Refused(address) => write!(f, "nobody listens on {address}"),
+            Self::Unknown(reason) => write!(f, "sshd's banner could not be checked ({reason})"),
+        }
+    }
 }
 
 /// Connects once to where sshd with these values listens.
@@ -28,21 +42,21 @@ pub fn check(dump: &Dump) -> Banner {
     let Some(address) = address(dump) else {
         return Banner::Unknown("no address to connect to".to_owned());
     };
-    match Host::greeting(address, LIMIT) {
-        Ok(greeting) => read(&greeting),
+    match Host::greeting(address, CONNECT, READ) {
+        Ok(greeting) => read(address, &greeting),
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => Banner::Refused(address),
         // No permission (the unit's sandbox), no route, no answer in time: not sshd's fault.
         Err(error) => Banner::Unknown(format!("{address}: {error}")),
     }
 }
 
-fn read(greeting: &[u8]) -> Banner {
+fn read(address: SocketAddr, greeting: &[u8]) -> Banner {
     if greeting.starts_with(b"SSH-") {
-        return Banner::Answered;
+        return Banner::Answered(address);
     }
     // MaxStartups and penalties: sshd accepts and hangs up, or says "Not allowed at this time".
     let words = String::from_utf8_lossy(greeting);
-    Banner::Unknown(format!("connected, but was told {:?}", words.trim_end()))
+    Banner::Unknown(format!("{address}: connected, but was told {:?}", words.trim_end()))
 }
 
 /// One address of the dump's `listenaddress` lines: of this machine, over IPv4 if there is a

@@ -12,10 +12,15 @@ use crate::reconcile::Outcome;
 use crate::sshd::judge::Dump;
 use crate::sshd::service::listener::{self, Traces};
 use crate::sshd::service::{Kind, Service};
+use crate::sshd::tree::Tree;
 
 /// sshd is back 50 ms after a reload; under load it waits for connections that are just being set
 /// up, and for the machine.
 const RELOAD_LIMIT: Duration = Duration::from_secs(10);
+
+/// systemd 253 and later wait until sshd says that it is ready; before, until `sshd -t` and `kill`
+/// are done.
+const JOB_LIMIT: Duration = Duration::from_secs(20);
 
 /// Where nothing shows that a load is done, an sshd that still runs after this long is taken to have
 /// survived it: one that can't use its configuration or port gives up within milliseconds.
@@ -41,8 +46,19 @@ pub struct Load<'a> {
     pub host: &'a Host,
     /// How sshd runs.
     pub service: &'a Service,
-    /// What sshd says about the configuration on disk.
+    /// The configuration on disk.
+    pub tree: &'a Tree,
+    /// What sshd says about it.
     pub dump: &'a Dump,
+}
+
+/// A load that went well.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The listener that has the new configuration.
+    pub listener: Process,
+    /// What it said when it was spoken to.
+    pub banner: Banner,
 }
 
 /// Why a load failed, and how sshd is now.
@@ -65,8 +81,8 @@ impl Load<'_> {
     pub fn run(&self, outcomes: &mut Vec<Outcome>) -> Health {
         let unit = self.service.unit.as_deref().unwrap_or_default();
         let action = match self.service.kind {
-            Kind::Plain => format!("reload {unit}"),
-            Kind::SocketActive => format!("restart {unit}"),
+            Kind::Plain if self.service.can_reload => format!("reload {unit}"),
+            Kind::Plain | Kind::SocketActive => format!("restart {unit}"),
             Kind::NoServiceManager => "send SIGHUP to sshd".to_owned(),
             Kind::NotSshd => format!("make {unit} take up the configuration"),
             Kind::SocketIdle | Kind::PerConnection | Kind::NotRunning | Kind::NotLive => {
@@ -74,25 +90,37 @@ impl Load<'_> {
             }
         };
         let mut health = Health::Good;
+        let mut banner = None;
         outcomes.push(Outcome::of(action, || {
-            self.load().map_err(|failure| {
+            let loaded = self.load().map_err(|failure| {
                 health = failure.health;
                 failure.reason
-            })
+            })?;
+            self.service.note_load(self.host, &loaded.listener, self.tree);
+            banner = Some(loaded.banner);
+            Ok::<_, String>(())
         }));
+        if let Some(banner) = banner {
+            outcomes.push(Outcome {
+                action: banner.to_string(),
+                error: None,
+                micros: 0,
+                changed: false,
+            });
+        }
         health
     }
 
-    fn load(&self) -> Result<(), Failure> {
+    fn load(&self) -> Result<Loaded, Failure> {
         let unit = self.service.unit.as_deref().unwrap_or_default();
         match (self.service.kind, &self.service.listener) {
-            (Kind::Plain, Some(listener)) => {
-                self.reload(listener, || self.host.unit_job("reload", unit))
+            (Kind::Plain, Some(listener)) if self.service.can_reload => {
+                self.reload(listener, || self.host.unit_job_within("reload", unit, JOB_LIMIT))
             }
             (Kind::NoServiceManager, Some(listener)) => {
                 self.reload(listener, || listener.hang_up())
             }
-            (Kind::SocketActive, Some(listener)) => self.restart(unit, listener),
+            (Kind::Plain | Kind::SocketActive, Some(listener)) => self.restart(unit, listener),
             (_, _) => Err(Failure {
                 health: Health::Unconfirmed,
                 reason: "its main process is not sshd: left alone; new connections use the new \
@@ -106,14 +134,16 @@ impl Load<'_> {
         &self,
         listener: &Process,
         send: impl FnOnce() -> Result<(), HostError>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Loaded, Failure> {
         let before = self.traces(listener);
         if let Err(error) = send() {
-            let health = if listener.is_alive() { Health::Unchanged } else { Health::Lost };
-            return Err(Failure { health, reason: error.to_string() });
+            let deaf = before.any() && !self.traces(listener).any();
+            let lost = deaf || !listener.is_alive();
+            let health = if lost { Health::Lost } else { Health::Unchanged };
+            return Err(Failure { health, reason: self.with_state(&error.to_string()) });
         }
         self.wait_for_load(listener, &before)?;
-        self.verify(listener)
+        self.verify(listener.clone())
     }
 
     fn wait_for_load(&self, listener: &Process, before: &Traces) -> Result<(), Failure> {
@@ -144,22 +174,24 @@ impl Load<'_> {
         }
     }
 
-    fn restart(&self, unit: &str, old: &Process) -> Result<(), Failure> {
+    fn restart(&self, unit: &str, old: &Process) -> Result<Loaded, Failure> {
         if !self.service.sessions_survive_restart {
             return Err(Failure {
                 health: Health::Unconfirmed,
                 reason: format!(
-                    "left alone: without KillMode=process in {unit} it would end all sessions; \
-                     new connections use the new configuration after its next start"
+                    "left alone: without KillMode=process in {unit} a restart would end all \
+                     sessions; new connections use the new configuration after its next start"
                 ),
             });
         }
-        self.host.unit_job("restart", unit).map_err(|error| Failure::lost(error.to_string()))?;
+        self.host
+            .unit_job("restart", unit)
+            .map_err(|error| Failure::lost(self.with_state(&error.to_string())))?;
         let new = self.await_start(unit)?;
         if new.pid == old.pid && new.started == old.started {
             return Err(Failure::lost(format!("{unit} still has the process {}", old.pid)));
         }
-        self.verify(&new)
+        self.verify(new)
     }
 
     /// The unit's new listener, once it listens.
@@ -185,7 +217,7 @@ impl Load<'_> {
     }
 
     /// That the unit agrees, and that the listener answers.
-    pub fn verify(&self, listener: &Process) -> Result<(), Failure> {
+    pub fn verify(&self, listener: Process) -> Result<Loaded, Failure> {
         if let Some(unit) = &self.service.unit {
             let found = self.unit(unit).map_err(|error| Failure {
                 health: Health::Unconfirmed,
@@ -196,18 +228,12 @@ impl Load<'_> {
             }
         }
         match banner::check(self.dump) {
-            Banner::Refused(address) if self.shares_network(listener) => {
-                Err(Failure::lost(format!("nobody listens on {address}")))
+            refused @ Banner::Refused(_) if shares_network(&listener) => {
+                Err(Failure::lost(refused.to_string()))
             }
             // What could not be checked is no failure: the traces have shown that it listens.
-            Banner::Answered | Banner::Refused(_) | Banner::Unknown(_) => Ok(()),
+            banner => Ok(Loaded { listener, banner }),
         }
-    }
-
-    /// Whether we see the listener's sockets in our own network namespace.
-    fn shares_network(&self, listener: &Process) -> bool {
-        let sockets = listener.listening();
-        Process::find(std::process::id()).is_some_and(|own| own.listening() == sockets)
     }
 
     fn traces(&self, listener: &Process) -> Traces {
@@ -220,24 +246,38 @@ impl Load<'_> {
         configured.into_iter().chain(self.service.pid_files()).collect()
     }
 
+    /// A reason, and what the service manager says about the unit.
+    fn with_state(&self, reason: &str) -> String {
+        match &self.service.unit {
+            Some(unit) => format!("{reason} {unit} is {}", self.state(unit)),
+            None => reason.to_owned(),
+        }
+    }
+
     /// The unit's state, for a message.
-    pub fn state(&self, unit: &str) -> String {
-        self.unit(unit).map_or_else(
-            |error| error.to_string(),
-            |unit| {
-                let text = |name| unit.property(name).to_owned();
-                let (state, sub) = (text("ActiveState"), text("SubState"));
-                format!(
-                    "{state} ({sub}), result {}, exit status {}",
-                    text("Result"),
-                    text("ExecMainStatus")
-                )
-            },
-        )
+    fn state(&self, unit: &str) -> String {
+        let found = match self.unit(unit) {
+            Ok(found) => found,
+            Err(error) => return format!("in an unknown state ({error})"),
+        };
+        let state = found.property("ActiveState");
+        if found.is_active() {
+            return state.to_owned();
+        }
+        let (result, status) = (found.property("Result"), found.property("ExecMainStatus"));
+        format!("{state} (result {result}, status {status} of sshd)")
     }
 
     fn unit(&self, name: &str) -> Result<Unit, HostError> {
         let units = self.host.units(&[name], &["SubState", "Result", "ExecMainStatus"])?;
         Ok(units.into_iter().next().unwrap_or_default())
     }
+}
+
+/// Whether the listener is in our own network namespace: then we see the same sockets. Which one
+/// it is in can't be asked without a capability.
+fn shares_network(listener: &Process) -> bool {
+    let theirs = listener.listening();
+    let own = Process::find(std::process::id());
+    own.is_some_and(|own| !own.listening().is_disjoint(&theirs))
 }

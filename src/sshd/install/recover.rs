@@ -15,7 +15,7 @@ use crate::sshd::service::{Kind, listener};
 const ATTEMPTS: u32 = 3;
 
 /// How long a supervisor that is not systemd gets to start sshd again by itself.
-const SUPERVISOR: Duration = Duration::from_secs(5);
+const SUPERVISOR: Duration = Duration::from_secs(2);
 
 /// sshd goes into the background at once when it is started by hand.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -56,6 +56,7 @@ pub fn recover(load: &Load<'_>, edits: &[FileEdit], outcomes: &mut Vec<Outcome>)
         action: "recover sshd".to_owned(),
         error: Some(story.join("; ")),
         micros: micros(start.elapsed()),
+        changed: true,
     });
 }
 
@@ -79,8 +80,8 @@ fn start_unit(load: &Load<'_>, unit: &str) -> Result<Process, String> {
             reason = error.to_string();
             continue;
         }
-        match load.await_start(unit).and_then(|process| load.verify(&process).map(|()| process)) {
-            Ok(process) => return Ok(process),
+        match load.await_start(unit).and_then(|process| load.verify(process)) {
+            Ok(loaded) => return Ok(loaded.listener),
             Err(failure) => reason = failure.reason,
         }
     }

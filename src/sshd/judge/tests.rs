@@ -1,8 +1,11 @@
 use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{Complaint, Connection, Daemon, Dump, Verdict, judge, judge_for, words};
 use crate::host::Host;
+use crate::host::wait::wait_until;
 use crate::reconcile::Value;
 use crate::sshd::Keyword;
 use crate::sshd::tree::{Entry, Tree};
@@ -206,6 +209,40 @@ fn text_of_other_versions_is_placed_too() {
         let complaints = words::complaints(text, &tree);
         assert_eq!(complaints.iter().map(Complaint::to_string).collect::<Vec<_>>(), [expected]);
     }
+}
+
+/// sshd up to 8.0 dies of the first criterion for which the question has no attribute.
+#[test]
+fn an_sshd_that_insists_on_attributes_gets_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("sshd");
+    let script = "#!/bin/sh\nfor a in user addr; do case \"$*\" in *$a=*) ;; *)\n\
+                  echo \"'Match $a' in configuration but '$a' not in connection test \
+                  specification.\" >&2; exit 255;; esac; done\nexec /usr/sbin/sshd \"$@\"\n";
+    #[expect(clippy::disallowed_methods, reason = "a file of the test's own directory")]
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    let daemon = Daemon { program: Some(&program), options: &[] };
+    let tree = tree(&[(MAIN, "Match User bob\nClientAliveInterval 7\nMatch Address *\n")]);
+    // A program that was just written is busy while a fork of another test still has it open.
+    let verdicts = wait_until(Duration::from_secs(20), || {
+        judge_for(&image(), &tree, daemon, &[Connection::default()]).ok()
+    });
+    let verdict = verdicts.unwrap().into_iter().next().unwrap();
+    let value = accepted(verdict).value(Keyword::ClientAliveInterval);
+    assert_eq!(value, Some(Value::Number(0)));
+}
+
+#[test]
+fn missing_host_keys_are_named() {
+    let text = "Unable to load host key: /etc/ssh/ssh_host_rsa_key\r\n\
+                sshd: no hostkeys available -- exiting.\r\n";
+    let complaints = words::complaints(text, &tree(&[(MAIN, "")]));
+    let expected = [
+        "Unable to load host key: /etc/ssh/ssh_host_rsa_key",
+        "sshd: no hostkeys available -- exiting.",
+    ];
+    assert_eq!(complaints.iter().map(Complaint::to_string).collect::<Vec<_>>(), expected);
 }
 
 #[test]

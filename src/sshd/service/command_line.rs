@@ -66,8 +66,12 @@ impl CommandLine {
     }
 
     fn parse<'a>(mut words: impl Iterator<Item = &'a [u8]>, blanks: Blanks) -> Self {
-        let program = words.next().filter(|word| word.starts_with(b"/"));
-        let mut line = Self { program: program.map(path), ..Self::default() };
+        let Some(program) = words.next().filter(|word| is_sshd(word)) else {
+            // A wrapper's arguments are not sshd's.
+            return Self::default();
+        };
+        let program = (!program.is_empty()).then(|| path(program));
+        let mut line = Self { program, ..Self::default() };
         let arguments: Vec<&[u8]> = words.collect();
         line.arguments = arguments.iter().map(|word| os(word)).collect();
         let mut rest = arguments.as_slice();
@@ -97,6 +101,12 @@ impl CommandLine {
             self.options.extend(argument.map(os));
         }
     }
+}
+
+/// The absolute path of an sshd; or nothing, where only its options are known.
+fn is_sshd(program: &[u8]) -> bool {
+    let name = program.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    program.is_empty() || (program.starts_with(b"/") && name.starts_with(b"sshd"))
 }
 
 /// Whether an argument that holds blanks is still one word.

@@ -8,6 +8,9 @@ use rustix::fs::{Mode, OFlags};
 use crate::host::process::{ListeningSocket, Process};
 use crate::sshd::judge::Dump;
 
+#[cfg(test)]
+mod tests;
+
 /// A pid file that names the listener. sshd writes it once it listens, and anew at each reload, so
 /// its time says when the configuration in force was loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +40,7 @@ pub fn find(pid_files: &[PathBuf]) -> Option<(Process, PidFile)> {
         let (pid, pid_file) = read(path)?;
         let process = Process::find(pid).filter(is_sshd)?;
         // A pid file may be left over, and its number by now be a session's.
-        is_listener(&process).then_some((process, pid_file))
+        titled_listener(&process.command_line()).then_some((process, pid_file))
     })
 }
 
@@ -50,9 +53,9 @@ pub fn pid_file_of(process: &Process, pid_files: &[PathBuf]) -> Option<PidFile> 
         .find_map(|(pid, pid_file)| (pid == process.pid).then_some(pid_file))
 }
 
-fn is_listener(process: &Process) -> bool {
-    let shown = process.command_line();
-    // A session's title is `sshd: user [priv]`, an older listener's its arguments.
+/// Whether a command line is a listener's. A session's title is `sshd: user [priv]`, an older
+/// listener's its arguments.
+fn titled_listener(shown: &[u8]) -> bool {
     !shown.starts_with(b"sshd: ") || shown.windows(10).any(|window| window == b"[listener]")
 }
 

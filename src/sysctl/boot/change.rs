@@ -19,6 +19,8 @@ pub struct Change {
     pub file: PathBuf,
     /// What is done to it; `None` when only the record changes.
     pub edit: Option<FileEdit>,
+    /// Whether it is our drop-in, which is recorded as made by us.
+    pub ours: bool,
     /// The record of the file's edited lines, before and after; `None` when it stays.
     pub record: Option<Record>,
 }
@@ -56,7 +58,7 @@ pub fn between(observed: &Observed, target: &Target) -> Vec<Change> {
         let (before, after) = (of_file(&observed.edited), of_file(&target.edited));
         let record = (before != after).then_some(Record { before, after });
         if edit.is_some() || record.is_some() {
-            changes.push(Change { file: file.clone(), edit, record });
+            changes.push(Change { file: file.clone(), edit, ours: ours.contains(file), record });
         }
     }
     changes.sort_by_key(Change::removes);
@@ -101,10 +103,13 @@ impl Change {
             save(host, &self.file, &lines)?;
         }
         if let Some(edit) = &self.edit {
-            if let (None, Some(directory)) = (&edit.before, edit.path.parent()) {
-                host.make_directory(directory, 0o755)?;
+            if self.ours && edit.after.is_some() {
+                prepare_drop_in(host, &self.file)?;
             }
             edit.apply(host)?;
+            if self.ours && edit.after.is_none() {
+                forget_drop_in(host, &self.file)?;
+            }
         }
         if let Some(record) = &self.record {
             save(host, &self.file, &record.after)?;
@@ -114,6 +119,33 @@ impl Change {
         }
         Ok(())
     }
+}
+
+/// Makes the directory of our drop-in and records both, before there is a file.
+fn prepare_drop_in(host: &Host, file: &Path) -> Result<(), HostError> {
+    let directory = file.parent().filter(|directory| !host.exists(directory));
+    Originals::update(host, |originals| {
+        originals.sysctl_drop_in = Some(file.to_owned());
+        if let Some(directory) = directory {
+            originals.sysctl_directory = Some(directory.to_owned());
+        }
+    })?;
+    directory.map_or(Ok(()), |directory| host.make_directory(directory, 0o755))
+}
+
+/// Forgets it, unless another name has taken its place; a directory that was made for it goes too.
+fn forget_drop_in(host: &Host, file: &Path) -> Result<(), HostError> {
+    let originals = Originals::load(host)?;
+    if originals.sysctl_drop_in.as_deref() != Some(file) {
+        return Ok(());
+    }
+    if let Some(directory) = &originals.sysctl_directory {
+        host.remove_empty_directory(directory)?;
+    }
+    Originals::update(host, |originals| {
+        originals.sysctl_drop_in = None;
+        originals.sysctl_directory = None;
+    })
 }
 
 /// Replaces what is recorded about `file`; what others recorded meanwhile stays.

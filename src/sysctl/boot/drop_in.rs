@@ -43,27 +43,37 @@ pub fn text(policy: &Path, desired: &Desired) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// The names of our files in /etc/sysctl.d: with our suffix, and our mark or nothing in them. A
-/// link is not ours, wherever it leads.
+/// The text with one more line, for a loader whose patterns find the setting by another path.
+pub fn with_spelling(text: &[u8], spelling: &[u8], value: u32) -> Vec<u8> {
+    [text, spelling, format!(" = {value}\n").as_bytes()].concat()
+}
+
+/// The names of our files in /etc/sysctl.d: with our suffix, and with our mark in them or recorded
+/// as made by us, whatever has been done to them since. A link is not ours, wherever it leads.
 pub fn present(tree: &Tree) -> Vec<Vec<u8>> {
     let Some(directory) = tree.directory(OURS) else { return Vec::new() };
     let ours = |(name, entry): (&Vec<u8>, &Entry)| match entry {
         Entry::File(real) => {
-            let content = tree.content(real);
             name.ends_with(SUFFIX)
                 && *real == directory.real.join(OsStr::from_bytes(name))
-                && (content.starts_with(MARK) || content.is_empty())
+                && (tree.content(real).starts_with(MARK) || tree.made_by_us.as_ref() == Some(real))
         }
-        Entry::Nothing => false,
+        Entry::Nothing | Entry::Dangling => false,
     };
     directory.names.iter().filter(|entry| ours(*entry)).map(|(name, _)| name.clone()).collect()
+}
+
+/// The real path of the drop-in that the tree was given last, or that it was found with.
+pub fn made(tree: &Tree) -> Option<PathBuf> {
+    let name = present(tree).into_iter().next()?;
+    Some(directory(tree)?.join(OsStr::from_bytes(&name)))
 }
 
 /// Whether somebody put something at our name that reads as nothing, the usual way of saying that
 /// a drop-in is not wanted.
 pub fn is_masked(tree: &Tree) -> bool {
-    tree.directory(OURS)
-        .is_some_and(|directory| directory.names.get(NAME.as_bytes()) == Some(&Entry::Nothing))
+    let entry = tree.directory(OURS).and_then(|directory| directory.names.get(NAME.as_bytes()));
+    matches!(entry, Some(Entry::Nothing | Entry::Dangling))
 }
 
 /// Whether our name is taken by a file that is not ours.
@@ -95,7 +105,8 @@ pub fn candidates(tree: &Tree, last: Option<&[u8]>) -> Vec<Vec<u8>> {
         let elsewhere = tree
             .directories
             .iter()
-            .any(|found| found.path != Path::new(OURS) && in_directory(Some(found), &name));
+            .filter(|found| Some(&found.real) != directory(tree).as_ref())
+            .any(|found| in_directory(Some(found), &name));
         if free && !elsewhere && name.len() <= NAME_MAX && !candidates.contains(&name) {
             candidates.push(name);
         }
@@ -117,6 +128,7 @@ impl Tree {
     pub fn with_drop_in(&self, directory: &Path, file: Option<(&[u8], &[u8])>) -> Self {
         let mut tree = self.clone();
         let ours = present(self);
+        tree.made_by_us = None;
         if tree.directory(OURS).is_none() {
             // The first in rank.
             let path = PathBuf::from(OURS);
@@ -124,7 +136,8 @@ impl Tree {
             tree.directories
                 .insert(0, Directory { path, real, names: std::collections::BTreeMap::new() });
         }
-        for found in tree.directories.iter_mut().filter(|found| found.path == Path::new(OURS)) {
+        // Another one can be a link to it.
+        for found in tree.directories.iter_mut().filter(|found| found.real == directory) {
             for name in &ours {
                 found.names.remove(name);
                 tree.contents.remove(&directory.join(OsStr::from_bytes(name)));
@@ -132,7 +145,8 @@ impl Tree {
             if let Some((name, text)) = file {
                 let real = directory.join(OsStr::from_bytes(name));
                 found.names.insert(name.to_vec(), Entry::File(real.clone()));
-                tree.contents.insert(real, text.into());
+                tree.contents.insert(real.clone(), text.into());
+                tree.made_by_us = Some(real);
             }
         }
         tree

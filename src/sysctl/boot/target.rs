@@ -10,7 +10,7 @@ use crate::originals::EditedLine;
 use crate::reconcile::{Problem, Resource, Severity};
 use crate::sysctl::loader::{Attempt, Fate, Loader, files};
 use crate::sysctl::tree::{CREDENTIALS, Tree};
-use crate::sysctl::{Desired, Key};
+use crate::sysctl::{Desired, Key, key, proc_sys};
 
 /// More edits than this, and something is wrong that another edit won't mend.
 const EDITS: usize = 64;
@@ -38,6 +38,7 @@ pub fn find(policy: &Path, desired: &Desired, observed: &Observed) -> Target {
     if !target.place_drop_in(policy, desired, observed) {
         return target;
     }
+    target.shield(desired, observed);
     target.edit_lines(desired, observed);
     target.report_conflicts(desired, observed);
     target
@@ -151,6 +152,30 @@ impl Target {
         best.map(|(_, tree)| tree)
     }
 
+    /// procps compares paths as text: our plain line does not take a key out of the pattern
+    /// `/net/ipv4/tcp_*`, but one that is spelled alike does, and to systemd it says the same.
+    fn shield(&mut self, desired: &Desired, observed: &Observed) {
+        let Some(real) = drop_in::made(&self.tree) else { return };
+        let judged = observed.judge_tree(&self.tree);
+        let mut text = self.tree.content(&real).to_vec();
+        let mut spelled: Vec<&[u8]> = Vec::new();
+        for (key, attempt) in winners(desired, &judged) {
+            let (Some(value), Some(spelling)) = (desired.values.get(&key), spelling(attempt))
+            else {
+                continue;
+            };
+            if !spelled.contains(&spelling) {
+                spelled.push(spelling);
+                text = drop_in::with_spelling(&text, spelling, *value);
+            }
+        }
+        let mut tree = self.tree.clone();
+        tree.contents.insert(real, text.into());
+        if missing(desired, &observed.judge_tree(&tree)) < missing(desired, &judged) {
+            self.tree = tree;
+        }
+    }
+
     /// Changes the line that wins, where that is allowed and helps, until nothing is missing.
     fn edit_lines(&mut self, desired: &Desired, observed: &Observed) {
         for _ in 0..EDITS {
@@ -232,6 +257,13 @@ impl Target {
             }
         }
     }
+}
+
+/// The key that a loader turns into the very path by which a pattern found a setting; `None` where
+/// none does, because its dots would be swapped.
+fn spelling(attempt: &Attempt) -> Option<&[u8]> {
+    let path = attempt.path.strip_prefix(proc_sys::ROOT)?.strip_prefix(b"/")?;
+    (attempt.pattern && key::to_path(path) == path).then_some(path)
 }
 
 /// What a winning statement says.

@@ -77,7 +77,7 @@ fn read(directory: &Directory, name: &[u8], turn: &[u8]) -> Option<Read> {
             real: real.clone(),
             turn: Some(turn.to_vec()),
         }),
-        Entry::Nothing => None,
+        Entry::Nothing | Entry::Dangling => None,
     }
 }
 
@@ -88,7 +88,7 @@ fn read_pattern(directory: &Directory, name: &[u8]) -> Vec<Read> {
     let names = glob::names(name, directory.names.keys().map(Vec::as_slice));
     names
         .iter()
-        .take_while(|found| directory.names.contains_key(*found))
+        .take_while(|found| !matches!(directory.names.get(*found), None | Some(Entry::Dangling)))
         .filter_map(|found| read(directory, found, name))
         .collect()
 }

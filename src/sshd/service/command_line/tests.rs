@@ -32,7 +32,16 @@ fn plain_arguments_are_read() {
 
 #[test]
 fn what_is_no_listener_has_nothing() {
-    for cmdline in [&b""[..], b"sshd: ", b"sshd: root@pts/0\0", b"\0\0", b"-o\0"] {
+    let cmdlines: [&[u8]; 7] = [
+        b"",
+        b"sshd: ",
+        b"sshd: root@pts/0\0",
+        b"\0\0",
+        b"-o\0",
+        b"sshd\0-o\0Banner=none\0",
+        b"/bin/sh\0-c\0/usr/sbin/sshd -D; true\0",
+    ];
+    for cmdline in cmdlines {
         let line = CommandLine::of_process(cmdline);
         assert_eq!((line.program, line.main, line.options), (None, None, vec![]), "{cmdline:?}");
     }

@@ -1,0 +1,185 @@
+//! What this tool writes into sshd's configuration, and how it is found again and taken out.
+//!
+//! Two forms: files of our own, and a marked block in the main file. Either can be removed so that
+//! every byte that is not ours is as it was.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::Keyword;
+use super::dialect::Dialect;
+use super::evaluate::managed;
+use super::syntax::{self, Directive};
+use crate::reconcile::Value;
+
+#[cfg(test)]
+mod tests;
+
+/// Begins every file of ours, and tells it from a stranger's of the same name.
+const HEADER: &str = "# Written by keepalive-policy";
+const BEGIN: &str = "# BEGIN keepalive-policy";
+const END: &str = "# END keepalive-policy";
+
+/// The declared values, and the policy file to name to the reader.
+#[derive(Debug, Clone, Copy)]
+pub struct Text<'a> {
+    /// The values.
+    pub values: &'a BTreeMap<Keyword, Value>,
+    /// The policy file.
+    pub policy: &'a Path,
+}
+
+impl Text<'_> {
+    /// A drop-in: the values for everybody, and with `beat_blocks` also for those whom other
+    /// `Match` blocks treat apart.
+    #[must_use]
+    pub fn drop_in(&self, beat_blocks: bool) -> Vec<u8> {
+        let mut text = self.header();
+        text.push_str(&self.lines(|_| true));
+        if beat_blocks {
+            text.push_str(&self.match_all());
+        }
+        text.into_bytes()
+    }
+
+    /// The file that a marked block includes to beat other `Match` blocks. In the main file itself
+    /// a `Match all` would swallow all that stands below it.
+    #[must_use]
+    pub fn beside(&self) -> Vec<u8> {
+        (self.header() + &self.match_all()).into_bytes()
+    }
+
+    fn header(&self) -> String {
+        format!(
+            "{HEADER} from {}; a change made here is undone.\n\
+             # To undo this file: change the policy, or run `keepalive-policy restore`.\n",
+            self.policy(),
+        )
+    }
+
+    fn policy(&self) -> String {
+        // A control character would end the comment, or worse.
+        self.policy.to_string_lossy().replace(char::is_control, "?")
+    }
+
+    fn lines(&self, wanted: impl Fn(Keyword) -> bool) -> String {
+        self.values
+            .iter()
+            .filter(|(keyword, _)| wanted(**keyword))
+            .map(|(keyword, value)| format!("{} {value}\n", keyword.name()))
+            .collect()
+    }
+
+    /// `TCPKeepAlive` is not allowed in a block, and no block can set it otherwise.
+    fn match_all(&self) -> String {
+        let lines = self.lines(|keyword| keyword != Keyword::TcpKeepAlive);
+        format!(
+            "# The first block that matches wins: these values hold in every block.\nMatch all\n{lines}"
+        )
+    }
+
+    /// The main file with the marked block before its first directive; `include` is the file
+    /// beside it. `None` where editing is not safe: a NUL joins lines, a BOM is part of the first.
+    #[must_use]
+    pub fn insert(
+        &self,
+        main: &[u8],
+        include: Option<&Path>,
+        dialect: &Dialect,
+    ) -> Option<Vec<u8>> {
+        if main.contains(&0) || main.starts_with(b"\xef\xbb\xbf") {
+            return None;
+        }
+        let first_line = main.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+        let end = if first_line.ends_with(b"\r\n") { "\r\n" } else { "\n" };
+        let include = include.map(|path| format!("Include {}\n", path.display()));
+        let block = format!(
+            "{BEGIN}: written from {}; undone by `keepalive-policy restore`\n{}{}{END}\n",
+            self.policy(),
+            self.lines(|_| true),
+            include.unwrap_or_default(),
+        );
+        let at = before_first_directive(main, dialect);
+        let (above, below) = main.split_at_checked(at)?;
+        Some([above, block.replace('\n', end).as_bytes(), below].concat())
+    }
+}
+
+/// Where a line begins before which no directive stands.
+fn before_first_directive(main: &[u8], dialect: &Dialect) -> usize {
+    match syntax::directives(main, dialect).first() {
+        Some(first) => first.span.start,
+        // Only whole lines are inserted, so that they can be taken out again: not behind a last
+        // line that has no end.
+        None => main.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1),
+    }
+}
+
+/// Whether a file at one of our paths is of our making.
+#[must_use]
+pub fn is_ours(content: &[u8], dialect: &Dialect) -> bool {
+    content.starts_with(HEADER.as_bytes()) || says_nothing_else(content, dialect)
+}
+
+/// Whether a file has none but keepalive directives: somebody replaced ours by a short one, and
+/// nothing else gets lost with it.
+fn says_nothing_else(content: &[u8], dialect: &Dialect) -> bool {
+    syntax::directives(content, dialect)
+        .iter()
+        .all(|directive| managed(directive).is_some() || directive.is("Match"))
+}
+
+/// Whether a file at one of our paths has our header.
+#[must_use]
+pub fn has_header(content: &[u8]) -> bool {
+    content.starts_with(HEADER.as_bytes())
+}
+
+/// Whether a marked block of ours begins in the file.
+#[must_use]
+pub fn has_block(main: &[u8]) -> bool {
+    main.split(|byte| *byte == b'\n').any(|line| is_marker(line, BEGIN))
+}
+
+/// The file without our marked blocks. Lines that somebody added to a block stay; of a block
+/// whose end is missing, what can only be ours goes.
+#[must_use]
+pub fn strip(main: &[u8], beside: &Path, dialect: &Dialect) -> Vec<u8> {
+    let lines: Vec<&[u8]> = main.split_inclusive(|byte| *byte == b'\n').collect();
+    let mut kept = Vec::with_capacity(main.len());
+    let mut rest = lines.as_slice();
+    while let Some((line, after)) = rest.split_first() {
+        rest = after;
+        if !is_marker(line, BEGIN) {
+            kept.extend_from_slice(line);
+            continue;
+        }
+        let ours = |line: &&[u8]| is_own_line(line, beside, dialect);
+        let end = after
+            .iter()
+            .position(|line| is_marker(line, END) || is_marker(line, BEGIN))
+            .filter(|end| after.get(*end).is_some_and(|line| is_marker(line, END)));
+        let length = end.unwrap_or_else(|| after.iter().take_while(|line| ours(line)).count());
+        let (block, behind) = after.split_at_checked(length).unwrap_or((after, &[]));
+        kept.extend(block.iter().filter(|line| !ours(line)).flat_map(|line| line.iter()));
+        rest = behind.get(usize::from(end.is_some())..).unwrap_or_default();
+    }
+    kept
+}
+
+fn is_marker(line: &[u8], marker: &str) -> bool {
+    let behind = line.trim_ascii().strip_prefix(marker.as_bytes());
+    behind.is_some_and(|behind| matches!(behind.first(), None | Some(b':' | b' ')))
+}
+
+fn is_own_line(line: &[u8], beside: &Path, dialect: &Dialect) -> bool {
+    let includes_beside = |directive: &Directive| {
+        let arguments = directive.arguments.as_deref().unwrap_or_default();
+        directive.is("Include")
+            && matches!(arguments, [one] if one.bytes == beside.as_os_str().as_encoded_bytes())
+    };
+    match syntax::directives(line, dialect).as_slice() {
+        [one] => managed(one).is_some() || includes_beside(one),
+        _ => false,
+    }
+}

@@ -1,0 +1,165 @@
+//! From what is declared and what was found to the edits that make it true. Pure.
+
+use std::path::Path;
+
+use super::evaluate::{Evaluation, evaluate};
+use super::install::Install;
+use super::judge::{Complaint, Dump, Verdict};
+use super::tree::Tree;
+use super::{Desired, Keyword, Observed};
+use crate::reconcile::{Plan, Problem, Setting, Severity, Value};
+
+pub mod change;
+pub mod place;
+mod rows;
+
+#[cfg(test)]
+mod tests;
+
+pub use change::Change;
+
+/// The name of the resource.
+pub(super) const NAME: &str = "sshd_config";
+
+/// Compares, and finds the place where our lines win. `policy` is the policy file to name in what
+/// is written.
+#[must_use]
+pub fn plan(desired: &Desired, observed: &Observed, policy: &Path) -> Plan<Change> {
+    // What sshd thinks of its files concerns us only if something is declared, or of our making.
+    let bare = place::without_ours(observed);
+    if desired.values.is_empty() && place::edits(&observed.tree, &bare, observed).is_empty() {
+        return Plan::default();
+    }
+    let evaluation = evaluate(&observed.tree, &observed.preset, &observed.dialect);
+    match &observed.verdict {
+        Verdict::NoSshd if observed.live => notice("sshd is not installed"),
+        _ if !observed.live && !observed.has_main() => notice(format!(
+            "{} is not there, so no sshd is configured",
+            observed.tree.main.display()
+        )),
+        Verdict::Refused(complaints) => {
+            blocked(desired, complaints.iter().map(|complaint| refused(complaint, observed)))
+        }
+        Verdict::NoSshd if !evaluation.refusals.is_empty() => blocked(
+            desired,
+            evaluation.refusals.iter().map(|refusal| {
+                Problem::new(NAME, Severity::Blocked, left_alone(&refusal.message))
+                    .at(&refusal.file, refusal.line)
+            }),
+        ),
+        Verdict::NoSshd => {
+            let mut plan = correct(desired, observed, policy, &evaluation);
+            let message = "no sshd on this machine could judge the tree; its values are computed";
+            plan.problems.push(Problem::new(NAME, Severity::Notice, message));
+            plan
+        }
+        Verdict::Accepted(dump) => match disagreements(desired, &evaluation, dump) {
+            problems if problems.is_empty() => correct(desired, observed, policy, &evaluation),
+            problems => Plan { settings: as_dumped(desired, dump), problems, changes: Vec::new() },
+        },
+    }
+}
+
+fn correct(
+    desired: &Desired,
+    observed: &Observed,
+    policy: &Path,
+    evaluation: &Evaluation,
+) -> Plan<Change> {
+    let settings = rows::settings(desired, evaluation);
+    let target = place::target(desired, observed, policy);
+    let after = target.as_ref().unwrap_or(&observed.tree);
+    let outcome = evaluate(after, &observed.preset, &observed.dialect);
+    let problems = rows::conflicts(desired, observed, &outcome, after);
+    let edits = place::edits(&observed.tree, after, observed);
+    let load = change::load_action(&observed.service);
+    let changes = if !edits.is_empty() {
+        let expect = Keyword::ALL.map(|keyword| (keyword, outcome.global(keyword).value));
+        let candidate = after.clone();
+        vec![Change::Install { install: Install { edits, candidate, expect: expect.into() }, load }]
+    } else if observed.stale && !desired.values.is_empty() {
+        let reload = |action| Change::Reload { tree: observed.tree.clone(), load: action };
+        load.map(reload).into_iter().collect()
+    } else {
+        Vec::new()
+    };
+    Plan { settings, changes, problems }
+}
+
+fn notice(message: impl Into<String>) -> Plan<Change> {
+    let problem = Problem::new(NAME, Severity::Notice, message);
+    Plan { problems: vec![problem], ..Plan::default() }
+}
+
+fn blocked(desired: &Desired, problems: impl Iterator<Item = Problem>) -> Plan<Change> {
+    let settings = desired.values.iter().map(|(keyword, value)| row(*keyword, *value, None));
+    Plan { settings: settings.collect(), changes: Vec::new(), problems: problems.collect() }
+}
+
+fn row(keyword: Keyword, desired: Value, effective: Option<Value>) -> Setting {
+    Setting {
+        resource: NAME,
+        name: keyword.name(),
+        context: "global".to_owned(),
+        desired,
+        effective,
+        source: None,
+        compliant: effective == Some(desired),
+    }
+}
+
+fn refused(complaint: &Complaint, observed: &Observed) -> Problem {
+    let problem = Problem::new(NAME, Severity::Blocked, left_alone(&complaint.message));
+    match &complaint.file {
+        Some(file) => problem.at(file, complaint.line),
+        None => problem.at(&observed.tree.main, None),
+    }
+}
+
+fn left_alone(message: &str) -> String {
+    format!(
+        "sshd refuses its configuration ({message}); nothing is edited or reloaded until that is \
+         repaired"
+    )
+}
+
+/// Where sshd itself says another value than we compute: then we don't know what an edit does.
+fn disagreements(desired: &Desired, evaluation: &Evaluation, dump: &Dump) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for keyword in desired.values.keys() {
+        let computed = evaluation.global(*keyword);
+        match dump.value(*keyword) {
+            Some(real) if real != computed.value => {
+                let message = format!(
+                    "sshd says {name} {real}, but {name} {computed} was computed from the files; \
+                     nothing is edited, because what an edit does can't be foretold",
+                    name = keyword.name(),
+                    computed = computed.value,
+                );
+                let problem = Problem::new(NAME, Severity::Blocked, message);
+                problems.push(match computed.source {
+                    Some(source) => problem.at(source.file, Some(source.line)),
+                    None => problem,
+                });
+            }
+            _ => {}
+        }
+    }
+    problems
+}
+
+fn as_dumped(desired: &Desired, dump: &Dump) -> Vec<Setting> {
+    let settings = desired.values.iter();
+    settings.map(|(keyword, value)| row(*keyword, *value, dump.value(*keyword))).collect()
+}
+
+impl Observed {
+    fn has_main(&self) -> bool {
+        self.tree.entries.contains_key(&self.tree.main)
+    }
+}
+
+/// Whether both trees have the same files with the same content.
+fn same_files(one: &Tree, other: &Tree) -> bool {
+    one.entries == other.entries
+}

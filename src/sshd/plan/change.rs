@@ -1,0 +1,67 @@
+//! One correction of sshd's configuration, as `diff` shows it.
+
+use std::fmt;
+
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use crate::sshd::install::Install;
+use crate::sshd::service::{Kind, Service};
+use crate::sshd::tree::Tree;
+
+/// One correction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Files are edited, and sshd takes them up.
+    Install {
+        /// The transaction.
+        install: Install,
+        /// How sshd takes it up: `reload ssh.service`; `None` where it need not.
+        load: Option<String>,
+    },
+    /// The files are right, but the running sshd has not loaded them.
+    Reload {
+        /// The tree as it stands.
+        tree: Tree,
+        /// How sshd takes it up.
+        load: String,
+    },
+}
+
+impl fmt::Display for Change {
+    /// The unified diffs, then `reload ssh.service`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Install { install, load } => {
+                install.edits.iter().try_for_each(|edit| write!(f, "{edit}"))?;
+                load.iter().try_for_each(|action| writeln!(f, "{action}"))
+            }
+            Self::Reload { load, .. } => writeln!(f, "{load}"),
+        }
+    }
+}
+
+impl Serialize for Change {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("Change", 2)?;
+        let (edits, load) = match self {
+            Self::Install { install, load } => (install.edits.as_slice(), load.as_deref()),
+            Self::Reload { load, .. } => (&[][..], Some(load.as_str())),
+        };
+        object.serialize_field("edits", edits)?;
+        object.serialize_field("load", &load)?;
+        object.end()
+    }
+}
+
+/// What makes new connections use what is on disk; `None` where nothing has to.
+#[must_use]
+pub fn load_action(service: &Service) -> Option<String> {
+    let unit = service.unit.as_deref().unwrap_or("sshd");
+    match service.kind {
+        Kind::Plain => Some(format!("reload {unit}")),
+        Kind::SocketActive => Some(format!("restart {unit}")),
+        Kind::NoServiceManager => Some("send SIGHUP to sshd".to_owned()),
+        Kind::NotSshd => Some(format!("make {unit} take up the configuration")),
+        Kind::SocketIdle | Kind::PerConnection | Kind::NotRunning | Kind::NotLive => None,
+    }
+}

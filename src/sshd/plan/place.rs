@@ -1,0 +1,245 @@
+//! The place where our lines win, found by trying: each candidate tree is evaluated.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::same_files;
+use crate::file_edit::FileEdit;
+use crate::reconcile::Value;
+use crate::sshd::dialect::Dialect;
+use crate::sshd::edit::{self, Text};
+use crate::sshd::evaluate::{Evaluation, evaluate};
+use crate::sshd::tree::{Entry, Tree};
+use crate::sshd::{Desired, Keyword, MatchBlocks, Observed};
+
+/// Where distributions have the drop-ins.
+pub const DROP_IN_DIRECTORY: &str = "/etc/ssh/sshd_config.d";
+
+/// Names of our drop-in, the plain one first; each of the others is for a neighbour that sorts
+/// before those above it. Files are read in the order of their names' bytes: `+` < `-` < `0`.
+const DROP_INS: [&str; 5] = [
+    "00-keepalive-policy.conf",
+    "00-00-keepalive-policy.conf",
+    "0-keepalive-policy.conf",
+    "+keepalive-policy.conf",
+    "!keepalive-policy.conf",
+];
+
+/// What a marked block includes to beat `Match` blocks; outside the drop-ins' directory, so that no
+/// pattern reads it in another place.
+pub const BESIDE: &str = "/etc/ssh/keepalive-policy.conf";
+
+/// Every path at which a file of ours may stand.
+#[must_use]
+pub fn own_paths() -> Vec<PathBuf> {
+    let drop_ins = DROP_INS.iter().map(|name| Path::new(DROP_IN_DIRECTORY).join(name));
+    drop_ins.chain([PathBuf::from(BESIDE)]).collect()
+}
+
+/// What our lines are to reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goal {
+    /// The declared values for every connection.
+    Everybody,
+    /// The declared values for connections that no foreign block treats apart.
+    Unmatched,
+}
+
+/// The tree as it should be; `None` when no place is good enough, and all stays as it is.
+#[must_use]
+pub fn target(desired: &Desired, observed: &Observed, policy: &Path) -> Option<Tree> {
+    let base = without_ours(observed);
+    if desired.values.is_empty() {
+        return Some(base);
+    }
+    let goals: &[Goal] = match desired.match_blocks {
+        MatchBlocks::Override => &[Goal::Everybody, Goal::Unmatched],
+        MatchBlocks::Report => &[Goal::Unmatched],
+    };
+    let untouched = same_files(&base, &observed.tree);
+    let search = Search::new(&base, desired, policy, &observed.dialect);
+    goals.iter().find_map(|goal| {
+        if untouched && search.reaches(*goal, &base) {
+            return Some(base.clone());
+        }
+        search.candidates(*goal).find(|candidate| search.reaches(*goal, candidate))
+    })
+}
+
+/// The tree as it would be had this tool never run.
+#[must_use]
+pub fn without_ours(observed: &Observed) -> Tree {
+    let (mut tree, dialect) = (observed.tree.clone(), &observed.dialect);
+    for path in own_paths() {
+        match observed.copies.get(&path) {
+            Some(copy) => tree.set(&path, Some(copy)),
+            None if own_content(&tree, &path).is_some_and(edit::has_header) => {
+                tree.set(&path, None);
+            }
+            None => {}
+        }
+    }
+    if let Some(main) = tree.content(&tree.main) {
+        let stripped = edit::strip(main, Path::new(BESIDE), dialect);
+        tree.set(&tree.main.clone(), Some(&stripped));
+    }
+    tree
+}
+
+/// The content of a file at one of our paths; none of a link to somewhere else, which would be
+/// followed when it is written.
+fn own_content<'a>(tree: &'a Tree, path: &Path) -> Option<&'a [u8]> {
+    match tree.entries.get(path) {
+        Some(Entry::File { bytes, real }) if real.file_name() == path.file_name() => Some(bytes),
+        _ => None,
+    }
+}
+
+/// The edits from one tree to the other: what others refer to first, then the main file, then
+/// what nobody refers to any more. Each state in between is one that sshd accepts.
+#[must_use]
+pub fn edits(before: &Tree, after: &Tree, observed: &Observed) -> Vec<FileEdit> {
+    let mut edits = Vec::new();
+    let mut removals = Vec::new();
+    for path in own_paths().into_iter().chain([before.main.clone()]) {
+        let (old, new) = (before.content(&path), after.content(&path));
+        if old == new {
+            continue;
+        }
+        let is_main = path == before.main;
+        let edit = FileEdit {
+            path: match before.entries.get(&path) {
+                Some(Entry::File { real, .. }) if is_main => real.clone(),
+                _ => path,
+            },
+            before: old.map(<[u8]>::to_vec),
+            after: new.map(<[u8]>::to_vec),
+            foreign: is_main || old.is_some_and(|content| !edit::has_header(content)),
+        };
+        if edit.after.is_some() { edits.push(edit) } else { removals.push(edit) }
+    }
+    edits.append(&mut removals);
+    // A foreign file that comes back is nobody's to be kept again.
+    for edit in &mut edits {
+        edit.foreign &= observed.copies.get(&edit.path) != edit.after.as_ref();
+    }
+    edits
+}
+
+/// Why the main file must not be edited.
+#[must_use]
+pub fn obstacle(tree: &Tree) -> Option<&'static str> {
+    let content = tree.content(&tree.main).unwrap_or_default();
+    if tree.main.starts_with("/usr") {
+        Some("it is the vendor's file, and a file of the same name in /etc would replace it whole")
+    } else if content.contains(&0) {
+        Some("it has a NUL byte, which joins lines unseen; remove that first")
+    } else if content.starts_with(b"\xef\xbb\xbf") {
+        Some("it begins with a byte order mark; remove that first")
+    } else {
+        None
+    }
+}
+
+struct Search<'a> {
+    base: &'a Tree,
+    before: Evaluation,
+    desired: &'a BTreeMap<Keyword, Value>,
+    text: Text<'a>,
+    dialect: &'a Dialect,
+}
+
+impl<'a> Search<'a> {
+    fn new(base: &'a Tree, desired: &'a Desired, policy: &'a Path, dialect: &'a Dialect) -> Self {
+        // Without the command line's values: those beat every place alike.
+        let before = evaluate(base, &BTreeMap::new(), dialect);
+        let text = Text { values: &desired.values, policy };
+        Self { base, before, desired: &desired.values, text, dialect }
+    }
+
+    /// The places in the order of preference.
+    fn candidates(&self, goal: Goal) -> impl Iterator<Item = Tree> {
+        let forms: &[bool] = if goal == Goal::Everybody { &[false, true] } else { &[false] };
+        let both =
+            move |place: Option<PathBuf>| forms.iter().map(move |beat| (place.clone(), *beat));
+        let drop_ins = DROP_INS.iter().map(|name| Some(Path::new(DROP_IN_DIRECTORY).join(name)));
+        drop_ins.chain([None]).flat_map(both).filter_map(|(place, beat)| match place {
+            Some(path) => self.with_drop_in(&path, beat),
+            None => self.with_block(beat),
+        })
+    }
+
+    fn with_drop_in(&self, path: &Path, beat_blocks: bool) -> Option<Tree> {
+        let mut tree = self.base.clone();
+        self.is_free(path).then(|| tree.set(path, Some(&self.text.drop_in(beat_blocks))))?;
+        Some(tree)
+    }
+
+    fn with_block(&self, beat_blocks: bool) -> Option<Tree> {
+        let beside = Path::new(BESIDE);
+        if obstacle(self.base).is_some()
+            || beat_blocks && !(self.dialect.may_include() && self.is_free(beside))
+        {
+            return None;
+        }
+        let mut tree = self.base.clone();
+        let main = self.base.content(&self.base.main)?;
+        let edited = self.text.insert(main, beat_blocks.then_some(beside), self.dialect)?;
+        tree.set(&self.base.main, Some(&edited));
+        if beat_blocks {
+            tree.set(beside, Some(&self.text.beside()));
+        }
+        Some(tree)
+    }
+
+    /// Whether nothing stands there that would be lost, and the directory can be there.
+    fn is_free(&self, path: &Path) -> bool {
+        let in_place = match self.base.entries.get(path) {
+            None => true,
+            Some(_) => own_content(self.base, path)
+                .is_some_and(|content| edit::is_ours(content, self.dialect)),
+        };
+        let parent = path.parent().and_then(|parent| self.base.entries.get(parent));
+        let directory = match parent {
+            Some(Entry::Directory) => true,
+            // Made only where there is no other way: a vendor's main file includes it.
+            None => path == Path::new(BESIDE) || self.base.main.starts_with("/usr"),
+            Some(_) => false,
+        };
+        in_place && directory
+    }
+
+    fn reaches(&self, goal: Goal, candidate: &Tree) -> bool {
+        let after = evaluate(candidate, &BTreeMap::new(), self.dialect);
+        let refuses_nothing_new =
+            after.refusals.iter().all(|refusal| self.before.refusals.contains(refusal));
+        let met = self.desired.iter().all(|(keyword, value)| match goal {
+            Goal::Everybody => is_for_everybody(&after, *keyword, *value),
+            Goal::Unmatched => after.without_blocks(*keyword).value == *value,
+        });
+        let kept = Keyword::ALL
+            .into_iter()
+            .filter(|keyword| !self.desired.contains_key(keyword))
+            .all(|keyword| same_for_everybody(&self.before, &after, keyword));
+        refuses_nothing_new && met && kept
+    }
+}
+
+fn is_for_everybody(evaluation: &Evaluation, keyword: Keyword, value: Value) -> bool {
+    evaluation.without_blocks(keyword).value == value
+        && evaluation.global(keyword).value == value
+        && evaluation
+            .contexts(keyword)
+            .iter()
+            .all(|context| evaluation.for_population(keyword, &context.criteria).value == value)
+}
+
+fn same_for_everybody(before: &Evaluation, after: &Evaluation, keyword: Keyword) -> bool {
+    let contexts = before.contexts(keyword).into_iter().chain(after.contexts(keyword));
+    before.without_blocks(keyword).value == after.without_blocks(keyword).value
+        && before.global(keyword).value == after.global(keyword).value
+        && contexts.map(|context| context.criteria).all(|criteria| {
+            let of = |evaluation: &Evaluation| evaluation.for_population(keyword, &criteria).value;
+            of(before) == of(after)
+        })
+}

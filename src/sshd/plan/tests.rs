@@ -1,0 +1,276 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::*;
+use crate::file_edit::FileEdit;
+use crate::reconcile::Source;
+use crate::sshd::dialect::Dialect;
+use crate::sshd::service::command_line::CommandLine;
+use crate::sshd::service::{Kind, Service};
+use crate::sshd::tree::Entry;
+use crate::sshd::{MatchBlocks, preset};
+
+mod places;
+
+pub(super) const MAIN: &str = "sshd_config";
+pub(super) const INCLUDE: &str = "Include /etc/ssh/sshd_config.d/*.conf\n";
+pub(super) const DROP_IN: &str = "sshd_config.d/00-keepalive-policy.conf";
+pub(super) const BLOCK: &str = "# BEGIN keepalive-policy: written from /p.toml; undone by \
+                                `keepalive-policy restore`\n";
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from("/etc/ssh").join(name)
+}
+
+/// What a live host with these files below `/etc/ssh` looks like; sshd says what we compute.
+pub(super) fn observed(files: &[(&str, &str)]) -> Observed {
+    let mut entries = BTreeMap::from([(path("sshd_config.d"), Entry::Directory)]);
+    for (name, text) in files {
+        let file = Entry::File { bytes: text.as_bytes().to_vec(), real: path(name) };
+        entries.insert(path(name), file);
+    }
+    let mut observed = Observed {
+        tree: Tree { main: path(MAIN), entries },
+        verdict: Verdict::NoSshd,
+        service: Service {
+            kind: Kind::Plain,
+            unit: Some("ssh.service".to_owned()),
+            listener: None,
+            pid_file: None,
+            command_line: CommandLine::default(),
+            sessions_survive_restart: true,
+            can_reload: true,
+        },
+        dialect: Dialect::default(),
+        preset: BTreeMap::new(),
+        copies: BTreeMap::new(),
+        live: true,
+        stale: false,
+        watched: BTreeSet::new(),
+    };
+    ask(&mut observed);
+    observed
+}
+
+/// Puts our evaluation in sshd's mouth.
+pub(super) fn ask(observed: &mut Observed) {
+    let evaluation = evaluate(&observed.tree, &observed.preset, &observed.dialect);
+    let complaints = evaluation.refusals.iter().map(|refusal| Complaint {
+        file: Some(refusal.file.clone()),
+        line: refusal.line,
+        message: refusal.message.clone(),
+    });
+    let complaints: Vec<Complaint> = complaints.collect();
+    observed.verdict = if complaints.is_empty() {
+        let value = |keyword: Keyword| vec![evaluation.global(keyword).value.to_string()];
+        let name = |keyword: Keyword| keyword.name().to_ascii_lowercase();
+        Verdict::Accepted(Dump(Keyword::ALL.map(|one| (name(one), value(one))).into()))
+    } else {
+        Verdict::Refused(complaints)
+    };
+}
+
+pub(super) fn desired(match_blocks: MatchBlocks) -> Desired {
+    let values = BTreeMap::from([
+        (Keyword::TcpKeepAlive, Value::Bool(true)),
+        (Keyword::ClientAliveInterval, Value::Number(120)),
+        (Keyword::ClientAliveCountMax, Value::Number(30)),
+    ]);
+    Desired { values, match_blocks }
+}
+
+pub(super) fn planned(desired: &Desired, observed: &Observed) -> Plan<Change> {
+    plan(desired, observed, Path::new("/p.toml"))
+}
+
+/// The host after the plan.
+pub(super) fn after(plan: &Plan<Change>, observed: &Observed) -> Observed {
+    let mut after = observed.clone();
+    for change in &plan.changes {
+        if let Change::Install { install, .. } = change {
+            for edit in install.edits.iter().filter(|edit| edit.foreign) {
+                if let Some(before) = &edit.before {
+                    after.copies.entry(edit.path.clone()).or_insert_with(|| before.clone());
+                }
+            }
+            after.tree = install.candidate.clone();
+        }
+    }
+    after.copies.retain(|path, _| place::own_paths().contains(path));
+    ask(&mut after);
+    after
+}
+
+/// Every file below `/etc/ssh`, as text.
+pub(super) fn files(observed: &Observed) -> Vec<(String, String)> {
+    let text = |(path, entry): (&PathBuf, &Entry)| match entry {
+        Entry::File { bytes, .. } => Some((
+            path.strip_prefix("/etc/ssh").unwrap().display().to_string(),
+            String::from_utf8_lossy(bytes).into_owned(),
+        )),
+        _ => None,
+    };
+    observed.tree.entries.iter().filter_map(text).collect()
+}
+
+fn messages(plan: &Plan<Change>) -> Vec<String> {
+    let show = |problem: &Problem| format!("{:?} {problem}", problem.severity);
+    plan.problems.iter().map(show).collect()
+}
+
+#[test]
+fn what_is_in_force_is_left_alone() {
+    let main = "TCPKeepAlive yes\nClientAliveInterval 2m\nClientAliveCountMax 30\n";
+    let plan = planned(&desired(MatchBlocks::Override), &observed(&[(MAIN, main)]));
+    assert_eq!(plan.changes, []);
+    assert_eq!(messages(&plan), [""; 0]);
+    let source = |line| Some(Source { file: path(MAIN), line });
+    let sources: Vec<_> = plan.settings.iter().map(|setting| setting.source.clone()).collect();
+    assert_eq!(sources, [source(1), source(2), source(3)]);
+    assert!(plan.settings.iter().all(|setting| setting.compliant));
+}
+
+#[test]
+fn every_population_has_its_row() {
+    let main = "Match User bob\nClientAliveInterval 7\nMatch all\nClientAliveCountMax 1\n";
+    let plan = planned(&desired(MatchBlocks::Report), &observed(&[(MAIN, main)]));
+    let rows: Vec<_> = plan
+        .settings
+        .iter()
+        .map(|row| {
+            let line = row.source.as_ref().map(|source| source.line);
+            (row.name, row.context.as_str(), row.effective, line, row.compliant)
+        })
+        .collect();
+    let number = |number| Some(Value::Number(number));
+    assert_eq!(
+        rows,
+        [
+            ("TCPKeepAlive", "global", Some(Value::Bool(true)), None, true),
+            ("ClientAliveInterval", "global", number(0), None, false),
+            ("ClientAliveInterval", "Match User bob", number(7), Some(2), false),
+            ("ClientAliveCountMax", "global", number(1), Some(4), false),
+        ]
+    );
+}
+
+#[test]
+fn a_tree_that_sshd_refuses_is_left_alone() {
+    let refused = "ClientAliveInterval 5\nClientAliveInterval x\n";
+    let ours = "# BEGIN keepalive-policy\n# END keepalive-policy\n";
+    let (theirs, with_ours) = (refused.to_owned(), format!("{ours}{refused}"));
+    // To restore is to wait as well, when something of ours is in it.
+    for (main, wanted, line) in [
+        (&theirs, desired(MatchBlocks::Override), 2),
+        (&with_ours, desired(MatchBlocks::Override), 4),
+        (&with_ours, Desired::default(), 4),
+    ] {
+        let plan = planned(&wanted, &observed(&[(MAIN, main)]));
+        assert_eq!(plan.changes, []);
+        let message = format!(
+            "Blocked /etc/ssh/sshd_config:{line}: sshd refuses its configuration \
+             (ClientAliveInterval: must be a time such as 120, 2m or 1h30m, at most 2147483647 \
+             seconds); nothing is edited or reloaded until that is repaired"
+        );
+        assert_eq!(messages(&plan), [message]);
+        assert_eq!(plan.settings.len(), wanted.values.len());
+        assert!(plan.settings.iter().all(|row| row.effective.is_none() && !row.compliant));
+    }
+}
+
+#[test]
+fn a_refused_tree_without_anything_of_ours_is_not_our_business() {
+    let refused = observed(&[(MAIN, "ClientAliveInterval x\n")]);
+    assert_eq!(planned(&Desired::default(), &refused), Plan::default());
+}
+
+#[test]
+fn where_sshd_says_otherwise_nothing_is_edited() {
+    let mut seen = observed(&[(MAIN, "ClientAliveInterval 5\n")]);
+    let Verdict::Accepted(dump) = &mut seen.verdict else { panic!() };
+    dump.0.insert("clientaliveinterval".to_owned(), vec!["9".to_owned()]);
+    let plan = planned(&desired(MatchBlocks::Override), &seen);
+    assert_eq!(plan.changes, []);
+    assert_eq!(
+        messages(&plan),
+        [
+            "Blocked /etc/ssh/sshd_config:1: sshd says ClientAliveInterval 9, but ClientAliveInterval 5 \
+          was computed from the files; nothing is edited, because what an edit does can't be \
+          foretold"
+        ]
+    );
+    assert_eq!(plan.settings[1].effective, Some(Value::Number(9)));
+}
+
+#[test]
+fn without_sshd_there_is_nothing_to_govern() {
+    let mut seen = observed(&[(MAIN, "ClientAliveInterval 5\n")]);
+    seen.verdict = Verdict::NoSshd;
+    let plan = planned(&desired(MatchBlocks::Override), &seen);
+    assert_eq!((plan.settings.len(), plan.changes.len()), (0, 0));
+    assert_eq!(messages(&plan), ["Notice sshd is not installed"]);
+    seen.live = false;
+    let plan = planned(&desired(MatchBlocks::Override), &seen);
+    assert_eq!((plan.settings.len(), plan.changes.len()), (3, 1));
+    assert_eq!(
+        messages(&plan),
+        ["Notice no sshd on this machine could judge the tree; its values are computed"]
+    );
+    seen.tree.entries.clear();
+    let plan = planned(&desired(MatchBlocks::Override), &seen);
+    assert_eq!((plan.settings.len(), plan.changes.len()), (0, 0));
+    assert_eq!(
+        messages(&plan),
+        ["Notice /etc/ssh/sshd_config is not there, so no sshd is configured"]
+    );
+}
+
+#[test]
+fn what_the_command_line_says_is_a_conflict() {
+    let mut seen = observed(&[(MAIN, INCLUDE)]);
+    let options = ["-o", "ClientAliveInterval=5"].map(std::ffi::OsString::from);
+    seen.preset = preset::values(&options, &seen.dialect);
+    ask(&mut seen);
+    let plan = planned(&desired(MatchBlocks::Override), &seen);
+    assert_eq!(
+        messages(&plan),
+        ["Conflict sshd is started with -o ClientAliveInterval=5, which beats every file; wanted \
+          120: remove it from the options of ssh.service"]
+    );
+    // The others are in force all the same, and ours stands there for when the option goes.
+    let corrected = after(&plan, &seen);
+    let again = planned(&desired(MatchBlocks::Override), &corrected);
+    assert_eq!(again.changes, []);
+    let compliant: Vec<bool> = again.settings.iter().map(|row| row.compliant).collect();
+    assert_eq!(compliant, [true, false, true]);
+}
+
+#[test]
+fn a_stale_listener_is_reloaded() {
+    let main = "ClientAliveInterval 120\nClientAliveCountMax 30\n";
+    let mut seen = observed(&[(MAIN, main)]);
+    seen.stale = true;
+    let plan = planned(&desired(MatchBlocks::Override), &seen);
+    let shown: Vec<String> = plan.changes.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["reload ssh.service\n"]);
+    seen.service.kind = Kind::SocketIdle;
+    assert_eq!(planned(&desired(MatchBlocks::Override), &seen).changes, []);
+    seen.service.kind = Kind::Plain;
+    assert_eq!(planned(&Desired::default(), &seen).changes, []);
+}
+
+#[test]
+fn a_change_shows_its_diff_and_its_reload() {
+    let seen = observed(&[(MAIN, "Port 22\n")]);
+    let plan = planned(&desired(MatchBlocks::Override), &seen);
+    let shown: Vec<String> = plan.changes.iter().map(ToString::to_string).collect();
+    let expected = format!(
+        "--- a/etc/ssh/sshd_config\n+++ b/etc/ssh/sshd_config\n@@ -1 +1,6 @@\n+{BLOCK}\
+         +TCPKeepAlive yes\n+ClientAliveInterval 120\n+ClientAliveCountMax 30\n\
+         +# END keepalive-policy\n Port 22\nreload ssh.service\n"
+    );
+    assert_eq!(shown, [expected]);
+    let json = serde_json::to_value(&plan.changes[0]).unwrap();
+    assert_eq!(json["load"], "reload ssh.service");
+    assert_eq!(json["edits"][0]["file"], "/etc/ssh/sshd_config");
+}

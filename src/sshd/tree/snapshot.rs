@@ -1,0 +1,131 @@
+//! Reading from a host what sshd would read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::{Entry, Tree};
+use crate::host::files::Node;
+use crate::host::{Host, HostError};
+use crate::sshd::dialect::Dialect;
+use crate::sshd::evaluate::walk::absolute;
+use crate::sshd::{glob, syntax};
+
+/// A tree as it was found, and what to watch for it to change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The tree.
+    pub tree: Tree,
+    /// The files and directories of which a change can change the tree.
+    pub watched: BTreeSet<PathBuf>,
+}
+
+/// Reads the main file, everything that its `Include` patterns and those of included files match,
+/// in whatever block they stand, and what stands at the paths in `besides`.
+///
+/// # Errors
+/// When something is there and can't be read: what sshd makes of it could not be told.
+pub fn read(
+    host: &Host,
+    main: &Path,
+    besides: &[PathBuf],
+    dialect: &Dialect,
+) -> Result<Snapshot, HostError> {
+    let tree = Tree { main: main.to_owned(), entries: BTreeMap::new() };
+    let mut reader = Reader { host, found: Snapshot { tree, watched: BTreeSet::new() } };
+    for path in besides {
+        reader.look(path)?;
+    }
+    let mut done: BTreeSet<Vec<u8>> = BTreeSet::new();
+    let mut due = vec![main.to_owned()];
+    while let Some(path) = due.pop() {
+        reader.look(&path)?;
+        for pattern in reader.patterns(&path, dialect) {
+            if done.insert(pattern.clone()) {
+                due.extend(glob::expand(&pattern, &mut reader)?);
+            }
+        }
+    }
+    Ok(reader.found)
+}
+
+struct Reader<'a> {
+    host: &'a Host,
+    found: Snapshot,
+}
+
+impl Reader<'_> {
+    /// Records what stands at `path`; says whether anything does.
+    fn look(&mut self, path: &Path) -> Result<bool, HostError> {
+        if self.found.tree.entries.contains_key(path) {
+            return Ok(true);
+        }
+        self.watch(path);
+        let entry = match self.host.read(path) {
+            Ok(Node::Missing) => return Ok(false),
+            Ok(Node::Dangling) => Entry::Dangling,
+            Ok(Node::Directory) => Entry::Directory,
+            Ok(Node::Special) => self.special(path)?,
+            Ok(Node::File(file)) => Entry::File { bytes: file.bytes, real: file.path },
+            Err(error) if error.source.kind() == std::io::ErrorKind::InvalidFilename => {
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        self.found.tree.entries.insert(path.to_owned(), entry);
+        Ok(true)
+    }
+
+    /// A link to /dev/null is how a drop-in is masked: sshd reads it as an empty file.
+    fn special(&self, path: &Path) -> Result<Entry, HostError> {
+        let real = self.host.resolve(path)?.path;
+        Ok(if real == Path::new("/dev/null") {
+            Entry::File { bytes: Vec::new(), real }
+        } else {
+            Entry::Opaque
+        })
+    }
+
+    fn watch(&mut self, path: &Path) {
+        // A path that can't be resolved can't be watched beyond what already is.
+        if let Ok(resolved) = self.host.resolve(path) {
+            self.found.watched.extend(resolved.directories);
+            self.found.watched.insert(resolved.path);
+        }
+    }
+
+    fn patterns(&self, path: &Path, dialect: &Dialect) -> Vec<Vec<u8>> {
+        let Some(Entry::File { bytes, .. }) = self.found.tree.entries.get(path) else {
+            return Vec::new();
+        };
+        syntax::directives(bytes, dialect)
+            .into_iter()
+            .filter(|directive| directive.is("Include"))
+            .flat_map(|directive| directive.arguments.unwrap_or_default())
+            .filter(|argument| !argument.bytes.is_empty())
+            .map(|argument| absolute(&argument.bytes))
+            .collect()
+    }
+}
+
+/// Looks at the host, and records all that it meets.
+impl glob::Listing for Reader<'_> {
+    type Error = HostError;
+
+    fn names(&mut self, directory: &Path) -> Result<Vec<Vec<u8>>, HostError> {
+        self.watch(directory);
+        let names = self.host.list(directory)?;
+        if matches!(self.host.read(directory)?, Node::Directory) {
+            self.found.tree.entries.insert(directory.to_owned(), Entry::Directory);
+        }
+        Ok(names.into_iter().map(std::os::unix::ffi::OsStringExt::into_vec).collect())
+    }
+
+    fn stands(&mut self, path: &Path) -> Result<bool, HostError> {
+        self.look(path)
+    }
+
+    fn is_directory(&mut self, path: &Path) -> Result<bool, HostError> {
+        self.look(path)?;
+        Ok(self.found.tree.entries.get(path) == Some(&Entry::Directory))
+    }
+}

@@ -1,0 +1,103 @@
+//! The contract of the command line: exit codes, output forms, what goes where.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on must fail")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// A tree with nothing but a policy.
+fn tree(policy: &str) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("etc")).unwrap();
+    write_policy(directory.path(), policy, 0o644);
+    directory
+}
+
+fn write_policy(root: &Path, policy: &str, mode: u32) {
+    let path = root.join("etc/keepalive-policy.toml");
+    fs::write(&path, policy).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn keepalive(root: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_keepalive-policy"))
+        .arg("--root")
+        .arg(root)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn outcome(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_owned()).unwrap();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn every_command_refuses_a_bad_policy_with_78_and_all_findings() {
+    let tree = tree("mode = \"enforced\"\n[sysctl]\nnet.ipv4.tcp_keepalive_probes = 0\n");
+    for command in ["validate", "check", "diff", "apply", "daemon"] {
+        let (code, stdout, stderr) = outcome(&keepalive(tree.path(), &[command]));
+        assert_eq!((code, stdout.as_str()), (78, ""), "{command}: {stderr}");
+        assert!(stderr.contains("etc/keepalive-policy.toml:1:8: "), "{command}: {stderr}");
+        assert!(stderr.contains("etc/keepalive-policy.toml:3:33: "), "{command}: {stderr}");
+    }
+}
+
+#[test]
+fn validate_says_it_as_data_too() {
+    let tree = tree("mode = \"enforced\"\n");
+    let (code, stdout, _) = outcome(&keepalive(tree.path(), &["--format", "json", "validate"]));
+    let data: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(code, 78);
+    assert_eq!(data["valid"], false);
+    assert_eq!(
+        (&data["findings"][0]["line"], &data["findings"][0]["column"]),
+        (&1.into(), &8.into())
+    );
+    write_policy(tree.path(), "mode = \"audit\"\n[ssh_config]\nServerAliveInterval = 120\n", 0o644);
+    let (code, stdout, _) = outcome(&keepalive(tree.path(), &["--format", "json", "validate"]));
+    let data: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((code, &data["valid"]), (0, &true.into()));
+    assert!(data["notices"].to_string().contains("[ssh_config] is not enforced yet"), "{stdout}");
+}
+
+#[test]
+fn a_policy_that_others_can_write_is_refused_with_the_command_that_mends_it() {
+    let tree = tree("");
+    write_policy(tree.path(), "", 0o664);
+    let (code, _, stderr) = outcome(&keepalive(tree.path(), &["validate"]));
+    assert_eq!(code, 78);
+    assert!(stderr.contains("0664") && stderr.contains("chmod go-w"), "{stderr}");
+}
+
+#[test]
+fn status_says_3_when_no_daemon_runs() {
+    let tree = tree("");
+    let (code, stdout, _) = outcome(&keepalive(tree.path(), &["status"]));
+    assert_eq!(code, 3);
+    assert!(stdout.starts_with("The daemon does not run."), "{stdout}");
+}
+
+#[test]
+fn a_root_that_is_not_there_is_an_error_that_names_it() {
+    let (code, _, stderr) = outcome(&keepalive(Path::new("/nonexistent"), &["check"]));
+    assert_eq!(code, 2);
+    assert!(stderr.contains("/nonexistent: cannot use as --root"), "{stderr}");
+}
+
+#[test]
+fn usage_errors_go_to_stderr_and_help_to_stdout() {
+    let (code, stdout, stderr) = outcome(&keepalive(Path::new("/"), &["chekc"]));
+    assert_eq!((code, stdout.as_str()), (2, ""));
+    assert!(stderr.contains("check"), "{stderr}");
+    let (code, stdout, _) = outcome(&keepalive(Path::new("/"), &["--help"]));
+    assert_eq!(code, 0);
+    for command in ["daemon", "check", "diff", "apply", "status", "validate", "restore"] {
+        assert!(stdout.contains(&format!("\n  {command} ")), "{command} is not in the help");
+    }
+}

@@ -1,0 +1,187 @@
+//! Our edits, judged by the real sshd, and taken back.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use keepalive_policy::host::Host;
+use keepalive_policy::reconcile::{Plan, Resource, Severity, Value};
+use keepalive_policy::sshd::judge::{self, Connection, Daemon, Dump, Verdict};
+use keepalive_policy::sshd::plan::Change;
+use keepalive_policy::sshd::tree::Tree;
+use keepalive_policy::sshd::{Desired, Keyword, MatchBlocks, Sshd};
+
+use super::random::Random;
+use super::trees::{self, Oddity};
+use super::{count, first_seed};
+
+fn desired(random: &mut Random) -> Desired {
+    let mut values = BTreeMap::new();
+    if random.chance(70) {
+        values.insert(Keyword::TcpKeepAlive, Value::Bool(random.chance(50)));
+    }
+    if random.chance(85) {
+        let seconds = [60, 120, 7].map(Value::Number);
+        values.insert(Keyword::ClientAliveInterval, seconds[random.below(3)]);
+    }
+    if random.chance(70) || values.is_empty() {
+        let counts = [3, 30].map(Value::Number);
+        values.insert(Keyword::ClientAliveCountMax, counts[random.below(2)]);
+    }
+    let match_blocks = if random.chance(70) { MatchBlocks::Override } else { MatchBlocks::Report };
+    Desired { values, match_blocks }
+}
+
+/// What the real sshd says about a tree, for each of the connections.
+fn judged(host: &Host, tree: &Tree) -> Result<Vec<Dump>, String> {
+    let asked = [
+        Connection::default(),
+        Connection::default().with("user", "root").with("addr", "192.0.2.7"),
+        Connection::default()
+            .with("user", "bob")
+            .with("host", "web1")
+            .with("addr", "192.0.2.200")
+            .with("laddr", "198.51.100.1")
+            .with("lport", "2222"),
+        Connection::default()
+            .with("user", "nobody")
+            .with("host", "web2")
+            .with("laddr", "127.0.0.1")
+            .with("lport", "22"),
+    ];
+    let verdicts = judge::judge_for(host, tree, Daemon::default(), &asked).unwrap();
+    verdicts
+        .into_iter()
+        .map(|verdict| match verdict {
+            Verdict::Accepted(dump) => Ok(dump),
+            other => Err(format!("{other:?}")),
+        })
+        .collect()
+}
+
+/// Every file below a directory, with its content.
+fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.display().to_string();
+        if path.is_symlink() {
+            found.insert(
+                name,
+                std::fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes(),
+            );
+        } else if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.insert(name, std::fs::read(&path).unwrap());
+        }
+    }
+    found
+}
+
+/// One tree, corrected and put back.
+struct Correction<'a> {
+    resource: Sshd,
+    host: Host,
+    desired: Desired,
+    about: &'a dyn Fn(&str) -> String,
+}
+
+impl Correction<'_> {
+    fn look(&self, desired: &Desired) -> (Plan<Change>, Tree) {
+        let observed = self.resource.observe(&self.host).unwrap();
+        (self.resource.plan(desired, &observed), observed.tree)
+    }
+
+    fn apply(&self, plan: &Plan<Change>) {
+        for outcome in self.resource.apply(&self.host, plan) {
+            assert_eq!(outcome.error, None, "{}", (self.about)(&outcome.action));
+        }
+    }
+
+    /// Gives whether there was anything to do.
+    fn check(&self) -> bool {
+        let (plan, tree) = self.look(&self.desired);
+        if plan.problems.iter().any(|problem| problem.severity == Severity::Blocked) {
+            assert_eq!(plan.changes, [], "{}", (self.about)("a refused tree is left alone"));
+            let accepted = judged(&self.host, &tree).is_ok();
+            assert!(!accepted, "{}", (self.about)(&format!("blocked: {:?}", plan.problems)));
+            return false;
+        }
+        let before = judged(&self.host, &tree).unwrap();
+        self.apply(&plan);
+        let (again, corrected) = self.look(&self.desired);
+        assert_eq!(again.changes, [], "{}", (self.about)("a second plan is empty"));
+        let after = judged(&self.host, &corrected).unwrap();
+        for (before, after) in before.iter().zip(&after) {
+            let foreign = before.foreign_changes(after);
+            assert!(foreign.is_empty(), "{}", (self.about)(&format!("changed: {foreign:?}")));
+            self.compare(before, after, &again);
+        }
+        !plan.changes.is_empty()
+    }
+
+    fn compare(&self, before: &Dump, after: &Dump, plan: &Plan<Change>) {
+        for keyword in Keyword::ALL {
+            let now = after.value(keyword);
+            match self.desired.values.get(&keyword) {
+                Some(wanted) if now == Some(*wanted) => {}
+                Some(wanted) => {
+                    let told = plan.problems.iter().any(|problem| {
+                        problem.severity == Severity::Conflict
+                            && problem.message.contains(keyword.name())
+                    });
+                    let what = format!("{keyword:?} is {now:?}, wanted {wanted}: {plan:#?}");
+                    assert!(told, "{}", (self.about)(&what));
+                }
+                None => {
+                    let what = format!("{keyword:?} is not declared and changed");
+                    assert_eq!(before.value(keyword), now, "{}", (self.about)(&what));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_edit_is_right_and_can_be_taken_back() {
+    let (mut corrected, mut total) = (0, 0);
+    for seed in first_seed()..first_seed() + count(40) {
+        let mut random = Random::seeded(seed ^ 0xed17);
+        let root = tempfile::tempdir().unwrap();
+        let damaged = if random.chance(20) { 20 } else { 0 };
+        let format = if random.chance(50) { 40 } else { 5 };
+        let oddity = Oddity { refused: 1, damaged, format };
+        let nodes = trees::tree(&mut random, "", oddity);
+        trees::write(root.path(), &nodes);
+        let original = files(&root.path().join("etc"));
+        let desired = desired(&mut random);
+        let text = format!("seed {seed}, {desired:?}");
+        let about = |what: &str| {
+            let now: Vec<String> = files(&root.path().join("etc"))
+                .into_iter()
+                .map(|(path, bytes)| format!("=== {path}\n{}", bytes.escape_ascii()))
+                .collect();
+            format!("{text}: {what}\n{}{}", trees::show(&nodes), now.join("\n"))
+        };
+        let correction = Correction {
+            resource: Sshd { policy: "/etc/keepalive-policy.toml".into() },
+            host: Host::at(root.path()),
+            desired,
+            about: &about,
+        };
+        total += 1;
+        if !correction.check() {
+            assert_eq!(files(&root.path().join("etc")), original, "{}", about("nothing was done"));
+            continue;
+        }
+        corrected += 1;
+        let (restore, _) = correction.look(&Desired::default());
+        correction.apply(&restore);
+        assert_eq!(files(&root.path().join("etc")), original, "{}", about("restored"));
+        let copies = root.path().join("var/lib/keepalive-policy/originals");
+        let copies = if copies.is_dir() { files(&copies) } else { BTreeMap::new() };
+        assert_eq!(copies, BTreeMap::new(), "{}", about("no copy is kept any longer"));
+    }
+    println!("{corrected} of {total} trees corrected and put back");
+    assert!(corrected > 0);
+}
