@@ -18,6 +18,7 @@ use crate::policy::{self, Policy};
 use crate::reconcile::{Problem, Resource, Severity};
 use crate::report::journal;
 use crate::report::status::Status;
+use crate::ssh_client::{SshClient, Whose};
 use crate::sshd::Sshd;
 use crate::sysctl::boot::Boot;
 use crate::sysctl::live::{self, Live};
@@ -48,13 +49,13 @@ const POLICY: &str = "policy";
 /// `EX_CONFIG`: the unit says `RestartPreventExitStatus=78`, since a restart would not help.
 const BAD_ENVIRONMENT: u8 = 78;
 
-/// Runs until SIGTERM or SIGINT. Gives the exit code.
+/// Runs until SIGTERM or SIGINT, for the host or for one user's own client. Gives the exit code.
 #[must_use]
-pub fn run(host: Host, policy: Policy) -> u8 {
+pub fn run(host: Host, policy: Policy, whose: Whose) -> u8 {
     journal::init();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(serve(host, policy)),
+        Ok(runtime) => runtime.block_on(serve(host, policy, whose)),
         Err(error) => Err(error),
     };
     match result {
@@ -66,15 +67,15 @@ pub fn run(host: Host, policy: Policy) -> u8 {
     }
 }
 
-async fn serve(host: Host, policy: Policy) -> std::io::Result<u8> {
-    if refuse_environment(&live::environment(&host)) {
+async fn serve(host: Host, policy: Policy, whose: Whose) -> std::io::Result<u8> {
+    if whose == Whose::Everybodys && refuse_environment(&live::environment(&host)) {
         return Ok(BAD_ENVIRONMENT);
     }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
-    sweep::leftovers(&host);
-    let mut daemon = Daemon::start(host, policy);
+    sweep::leftovers(&host, &whose);
+    let mut daemon = Daemon::start(host, policy, whose);
     let mut ping = daemon.service.ping_interval().map(interval);
     if let Some(ping) = &mut ping {
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -146,7 +147,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn start(host: Host, policy: Policy) -> Self {
+    fn start(host: Host, policy: Policy, whose: Whose) -> Self {
         let mut state = State::default();
         state.tell_policy(&policy);
         let policy = Arc::new(policy);
@@ -171,9 +172,13 @@ impl Daemon {
             state,
         };
         daemon.watch_anew();
-        daemon.spawn(Live::default(), live_kind(), &receiver, &sender);
-        daemon.spawn(Boot::default(), boot_kind(), &receiver, &sender);
-        daemon.spawn(Sshd::default(), sshd_kind(), &receiver, &sender);
+        if whose == Whose::Everybodys {
+            daemon.spawn(Live::default(), live_kind(), &receiver, &sender);
+            daemon.spawn(Boot::default(), boot_kind(), &receiver, &sender);
+            daemon.spawn(Sshd::default(), sshd_kind(), &receiver, &sender);
+        }
+        let client = SshClient { policy: daemon.policy.path.clone(), whose };
+        daemon.spawn(client, ssh_client_kind(), &receiver, &sender);
         daemon
     }
 
@@ -326,6 +331,15 @@ fn live_kind() -> Kind<Live> {
 fn boot_kind() -> Kind<Boot> {
     Kind {
         desired: |policy| &policy.sysctl,
+        resync: |policy| policy.resync_interval,
+        spacing: |_| Duration::ZERO,
+        settle: true,
+    }
+}
+
+fn ssh_client_kind() -> Kind<SshClient> {
+    Kind {
+        desired: |policy| &policy.ssh_config,
         resync: |policy| policy.resync_interval,
         spacing: |_| Duration::ZERO,
         settle: true,

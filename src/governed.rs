@@ -3,6 +3,7 @@
 use crate::host::Host;
 use crate::policy::Policy;
 use crate::reconcile::{Mode, Report, Resource, reconcile};
+use crate::ssh_client::SshClient;
 use crate::sshd::Sshd;
 use crate::sysctl::boot::Boot;
 use crate::sysctl::live::Live;
@@ -16,6 +17,8 @@ pub struct Governed {
     pub boot: Boot,
     /// sshd's settings.
     pub sshd: Sshd,
+    /// ssh's settings, the host's.
+    pub ssh_client: SshClient,
 }
 
 impl Governed {
@@ -26,6 +29,7 @@ impl Governed {
             reconcile(&self.live, host, &policy.sysctl, mode),
             reconcile(&self.boot, host, &policy.sysctl, mode),
             reconcile(&self.sshd, host, &policy.sshd_config, mode),
+            reconcile(&self.ssh_client, host, &policy.ssh_config, mode),
         ];
         reports.retain(|report| !report.is_empty());
         reports
@@ -38,9 +42,10 @@ impl Governed {
             reconcile(&self.boot, host, &Default::default(), Mode::Enforce),
             reconcile(&self.live, host, &Default::default(), Mode::Enforce),
             reconcile(&self.sshd, host, &Default::default(), Mode::Enforce),
+            reconcile(&self.ssh_client, host, &Default::default(), Mode::Enforce),
         ]
     }
 
     /// The names by which the reports of the resources are told apart.
-    pub const NAMES: [&'static str; 3] = [Live::LOCK, Boot::LOCK, Sshd::LOCK];
+    pub const NAMES: [&'static str; 4] = [Live::LOCK, Boot::LOCK, Sshd::LOCK, SshClient::LOCK];
 }

@@ -20,11 +20,13 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
 pub mod cli;
+pub mod client;
 pub mod daemon;
 pub mod file_edit;
 pub mod governed;
 pub mod hops;
 pub mod host;
+pub mod marked;
 pub mod originals;
 pub mod policy;
 pub mod reconcile;
@@ -32,3 +34,4 @@ pub mod report;
 pub mod ssh_client;
 pub mod sshd;
 pub mod sysctl;
+pub mod user;

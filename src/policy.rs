@@ -63,6 +63,8 @@ pub struct Policy {
 /// `[ssh_config]`: the host's own ssh client.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SshConfig {
+    /// Whether the kernel's keepalive is used.
+    pub tcp_keep_alive: Option<bool>,
     /// Seconds.
     pub server_alive_interval: Option<u32>,
     /// A count.
@@ -162,9 +164,11 @@ fn read(content: &DeTable<'_>, path: &Path, findings: &mut Findings<'_>) -> Poli
     let ssh_config = ssh_config::read(&section(Table::SshConfig, &top, findings), findings);
     let hops = path::read(&section(Table::Path, &top, findings), findings);
     let times = daemon::read(&section(Table::Daemon, &top, findings), findings);
-    if sysctl.values.is_empty() && sshd_config.values.is_empty() {
-        findings
-            .notice(None, "nothing is declared in [sysctl] or [sshd_config]: nothing is managed");
+    let client = ssh_config.values().is_empty();
+    if sysctl.values.is_empty() && sshd_config.values.is_empty() && client {
+        let message =
+            "nothing is declared in [sysctl], [sshd_config] or [ssh_config]: nothing is managed";
+        findings.notice(None, message);
     }
     Policy {
         path: path.to_owned(),

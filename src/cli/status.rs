@@ -6,11 +6,17 @@ use serde_json::{Value as Json, json};
 
 use super::{Invocation, complain};
 use crate::report::status::{Status, now};
+use crate::user::User;
 
 const NOT_RUNNING: u8 = 3;
 
-pub(super) fn run(invocation: &Invocation) -> u8 {
-    match Status::read(&invocation.host) {
+pub(super) fn run(invocation: &Invocation, user: bool) -> u8 {
+    let host = if user {
+        User::find(|name| std::env::var_os(name)).map(|caller| caller.host())
+    } else {
+        Ok(invocation.host.clone())
+    };
+    match host.and_then(|host| Status::read(&host)) {
         Ok(Some(status)) => {
             invocation.print(&status, || render(&status, now()));
             u8::from(!status.in_force)
@@ -18,9 +24,12 @@ pub(super) fn run(invocation: &Invocation) -> u8 {
         Ok(None) => {
             let data = json!({ "version": 1, "running": false });
             invocation.print(&data, || {
-                "The daemon does not run. `systemctl start keepalive-policy` starts it, \
-                 `keepalive-policy check` looks without it.\n"
-                    .to_owned()
+                let (manager, look) =
+                    if user { ("systemctl --user", "client show") } else { ("systemctl", "check") };
+                format!(
+                    "The daemon does not run. `{manager} start keepalive-policy` starts it, \
+                     `keepalive-policy {look}` looks without it.\n"
+                )
             });
             NOT_RUNNING
         }

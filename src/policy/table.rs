@@ -54,7 +54,7 @@ impl Table {
                 keys.extend(["never_disconnect", "match_blocks"]);
                 keys
             }
-            Self::SshConfig => vec!["ServerAliveInterval", "ServerAliveCountMax"],
+            Self::SshConfig => vec!["TCPKeepAlive", "ServerAliveInterval", "ServerAliveCountMax"],
             Self::Path => vec!["hops"],
             Self::Daemon => vec!["live_interval", "resync_interval", "reload_spacing"],
             Self::Hop => vec!["name", "idle", "tcp_keepalive"],

@@ -113,11 +113,12 @@ impl Looking<'_> {
 
     fn file(&self, bytes: Vec<u8>, real: PathBuf, permissions: Permissions) -> Entry {
         let reader = self.found.tree.reader;
-        if !reader.may_read(permissions) {
-            return Entry::Unreadable;
+        Entry::File {
+            bytes,
+            real,
+            readable: reader.may_read(permissions),
+            trusted: self.accounts.trusts(permissions, reader, self.lenient),
         }
-        let trusted = self.accounts.trusts(permissions, reader, self.lenient);
-        Entry::File { bytes, real, trusted }
     }
 
     /// A link to /dev/null is how a drop-in is masked: ssh reads it as an empty file, and finds
@@ -125,7 +126,7 @@ impl Looking<'_> {
     fn special(&self, path: &Path) -> Result<Entry, HostError> {
         let real = self.host.resolve(path)?.path;
         Ok(if real == Path::new("/dev/null") {
-            Entry::File { bytes: Vec::new(), real, trusted: false }
+            Entry::File { bytes: Vec::new(), real, readable: true, trusted: false }
         } else {
             Entry::Opaque
         })

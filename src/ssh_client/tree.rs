@@ -41,16 +41,18 @@ impl UserFile {
 /// What stands at one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
-    /// A regular file that the reader can read.
+    /// A regular file.
     File {
         /// Its content.
         bytes: Vec<u8>,
         /// Where it really is: what an edit must write.
         real: PathBuf,
+        /// Whether the reader can read it.
+        readable: bool,
         /// Whether owner and mode are such that ssh reads it where it looks at them.
         trusted: bool,
     },
-    /// A regular file that the reader can't read.
+    /// A regular file that we can't read.
     Unreadable,
     /// A directory: read as an empty file by ssh, walked by its glob.
     Directory {
@@ -68,7 +70,7 @@ pub enum Entry {
 }
 
 impl Tree {
-    /// The content of a regular file.
+    /// The content of a regular file, also of one that only we can read.
     #[must_use]
     pub fn content(&self, path: &Path) -> Option<&[u8]> {
         match self.entries.get(path) {
@@ -77,16 +79,33 @@ impl Tree {
         }
     }
 
-    /// Puts a file there that ssh trusts, or takes it away.
+    /// Whether ssh can't read the file that stands there.
+    #[must_use]
+    pub fn is_unreadable(&self, path: &Path) -> bool {
+        matches!(
+            self.entries.get(path),
+            Some(Entry::Unreadable | Entry::File { readable: false, .. })
+        )
+    }
+
+    /// Puts a file there, one that ssh trusts if it is new, or takes it away.
     pub fn set(&mut self, path: &Path, content: Option<&[u8]>) {
         let Some(content) = content else {
             self.entries.remove(path);
             return;
         };
-        let (real, trusted) = match self.entries.get(path) {
-            Some(Entry::File { real, trusted, .. }) => (real.clone(), *trusted),
-            _ => (path.to_owned(), true),
+        let mut file = match self.entries.get(path) {
+            Some(file @ Entry::File { .. }) => file.clone(),
+            _ => Entry::File {
+                bytes: Vec::new(),
+                real: path.to_owned(),
+                readable: true,
+                trusted: true,
+            },
         };
+        let Entry::File { bytes, real, .. } = &mut file else { return };
+        *bytes = content.to_vec();
+        let real = real.clone();
         for entry in self.entries.values_mut() {
             if let Entry::File { bytes, real: other, .. } = entry
                 && *other == real
@@ -94,8 +113,7 @@ impl Tree {
                 *bytes = content.to_vec();
             }
         }
-        self.entries
-            .insert(path.to_owned(), Entry::File { bytes: content.to_vec(), real, trusted });
+        self.entries.insert(path.to_owned(), file);
     }
 
     /// Whether every directory on the way can be passed by the reader.

@@ -61,7 +61,8 @@ impl<'a> Walk<'a> {
     /// One of the two files. That it is missing or can't be read is passed over in silence.
     fn main(&mut self, place: Place<'_>, check: bool) -> Result<(), Fatal> {
         match self.tree.entries.get(place.path) {
-            None | Some(Entry::Dangling | Entry::Unreadable) => Ok(()),
+            None | Some(Entry::Dangling) => Ok(()),
+            Some(_) if self.tree.is_unreadable(place.path) => Ok(()),
             Some(_) => self.file(place, None, check),
         }
     }
@@ -260,7 +261,7 @@ impl<'a> Walk<'a> {
         block: Option<usize>,
     ) -> Result<bool, Fatal> {
         match self.tree.entries.get(inner.path) {
-            Some(Entry::Unreadable) => {
+            Some(_) if self.tree.is_unreadable(inner.path) => {
                 let path = inner.path.display();
                 let message = format!("Can't open user config file {path}: Permission denied");
                 self.refuse(outer, line, message);
