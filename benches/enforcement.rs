@@ -64,10 +64,10 @@ fn measure() -> Outcome<()> {
     row(&mut out, "sysctl -w to corrected / inotify and a write", &live, &floor)?;
     row(&mut out, "drop-in deleted to back / one `sshd -T`", &file, &judged)?;
 
+    restart_daemon()?;
     let check = times(STARTS, || run(&["keepalive-policy", "check"]))?;
     row(&mut out, "`keepalive-policy check` / one `sshd -T`", &check, &judged)?;
 
-    restart_daemon()?;
     writeln!(out, "\nthe daemon at rest: {}", memory()?)?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::host::Host;
 use crate::policy::Policy;
-use crate::reconcile::{Mode, Report, Resource, reconcile};
+use crate::reconcile::{Mode, Report, reconcile};
 use crate::ssh_client::SshClient;
 use crate::sshd::Sshd;
 use crate::sysctl::boot::Boot;
@@ -45,7 +45,4 @@ impl Governed {
             reconcile(&self.ssh_client, host, &Default::default(), Mode::Enforce),
         ]
     }
-
-    /// The names by which the reports of the resources are told apart.
-    pub const NAMES: [&'static str; 4] = [Live::LOCK, Boot::LOCK, Sshd::LOCK, SshClient::LOCK];
 }

@@ -5,7 +5,9 @@
 
 #[cfg(test)]
 mod oracle {
+    mod criteria;
     mod edits;
+    mod globs;
     mod lines;
     mod random;
     mod real;

@@ -1,7 +1,8 @@
 //! Our evaluation against the real systemd-sysctl and the real procps, on random adversarial trees.
 //!
 //! `KEEPALIVE_ORACLE_TREES` says how many trees, `KEEPALIVE_ORACLE_SEED` which ones; a failure
-//! prints its seed. Needs root, systemd-sysctl and procps, and fails without them.
+//! prints its seed. `KEEPALIVE_ORACLE_SYSTEMD` and `KEEPALIVE_ORACLE_PROCPS` name the loaders of
+//! another release, as commands. Needs root, systemd-sysctl and procps, and fails without them.
 
 #![expect(
     clippy::unwrap_used,
@@ -64,8 +65,6 @@ fn apply(host: &Host, desired: &Desired) -> (Plan<Change>, Observed) {
 /// How often what happened.
 #[derive(Debug, Default, Clone, Copy)]
 struct Tally {
-    /// Trees in which nothing had to be done.
-    quiet: u64,
     /// Trees in which a line of somebody else's file was edited.
     edited: u64,
     /// Trees that can't be won.
@@ -74,11 +73,7 @@ struct Tally {
 
 impl Tally {
     const fn plus(self, other: Self) -> Self {
-        Self {
-            quiet: self.quiet + other.quiet,
-            edited: self.edited + other.edited,
-            conflicts: self.conflicts + other.conflicts,
-        }
+        Self { edited: self.edited + other.edited, conflicts: self.conflicts + other.conflicts }
     }
 }
 
@@ -138,7 +133,6 @@ impl Case<'_> {
         let (again, _) = apply(&host, &Desired::default());
         assert!(again.changes.is_empty(), "seed {}: {:?}", self.seed, again.changes);
         Tally {
-            quiet: u64::from(plan.changes.is_empty()),
             edited: u64::from(plan.changes.iter().any(|change| change.record.is_some())),
             conflicts: u64::from(conflict),
         }
@@ -188,7 +182,7 @@ fn trees(first: u64, step: u64, last: u64) -> Tally {
 
 #[test]
 fn both_loaders_end_where_we_say_before_and_after_a_plan() {
-    let count = number("KEEPALIVE_ORACLE_TREES", 200);
+    let count = number("KEEPALIVE_ORACLE_TREES", 150);
     let seed = number("KEEPALIVE_ORACLE_SEED", 1);
     println!("trees {seed}..{}", seed + count);
     let tally = std::thread::scope(|scope| {
@@ -197,10 +191,8 @@ fn both_loaders_end_where_we_say_before_and_after_a_plan() {
         workers.into_iter().map(|worker| worker.join().unwrap()).fold(Tally::default(), Tally::plus)
     });
     println!("{count} trees: {tally:?}");
-    assert!(
-        count < 100 || (tally.edited > 0 && tally.conflicts > 0 && tally.quiet > 0),
-        "{tally:?}"
-    );
+    // Or the trees would not show what they are for.
+    assert!(count < 100 || (tally.edited > 0 && tally.conflicts > 0), "{tally:?}");
 }
 
 #[test]
@@ -209,7 +201,7 @@ fn the_kernel_takes_what_we_say_it_takes() {
     arena.clear();
     let mut random = Random::new(number("KEEPALIVE_ORACLE_SEED", 1));
     let hz = keepalive_policy::sysctl::value::Hz::of_this_kernel();
-    for _ in 0..number("KEEPALIVE_ORACLE_TREES", 200) * 5 {
+    for _ in 0..number("KEEPALIVE_ORACLE_TREES", 150) * 5 {
         let key = *random.pick(&Key::ALL);
         let text = text::raw_value(&mut random);
         let ours = keepalive_policy::sysctl::value::write(key, &text, hz).value();

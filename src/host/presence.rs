@@ -1,6 +1,5 @@
 //! Whether something is there, without reading it.
 
-use std::io::ErrorKind;
 use std::path::Path;
 
 use rustix::fs::AtFlags;
@@ -22,12 +21,6 @@ impl Host {
     #[must_use]
     pub fn exists(&self, path: &Path) -> bool {
         self.stamp(path).is_some()
-    }
-
-    /// Whether the caller may not even know what stands at `path`, or not read it.
-    #[must_use]
-    pub fn is_forbidden(&self, path: &Path) -> bool {
-        self.read(path).is_err_and(|error| error.source.kind() == ErrorKind::PermissionDenied)
     }
 
     /// The stamp of what stands at `path`, links followed inside the root; `None` when nothing does.

@@ -142,7 +142,7 @@ impl Condition {
                 let alias = subject.alias?;
                 let hit = |negated| {
                     let mut those = patterns.iter().filter(|one| one.negated == negated);
-                    those.any(|one| matches(alias, &one.text))
+                    those.any(|one| matches(alias, &one.text, dialect))
                 };
                 Some(hit(false) && !hit(true))
             }
@@ -330,15 +330,15 @@ fn argument(
 impl Criterion {
     fn is_met(&self, subject: &Subject<'_>, dialect: &Dialect) -> Option<bool> {
         let list = self.pattern.as_slice();
-        let name = |name: &[u8]| in_list(&name.to_ascii_lowercase(), list, true);
+        let name = |name: &[u8]| in_list(&name.to_ascii_lowercase(), list, true, dialect);
         let met = match self.attribute {
             Attribute::All => true,
             Attribute::Canonical | Attribute::Final => subject.final_pass,
             Attribute::Host => name(subject.host?),
             Attribute::OriginalHost => name(subject.original),
-            Attribute::User => in_list(subject.user?, list, false),
-            Attribute::LocalUser => in_list(subject.local_user?, list, false),
-            Attribute::Version => in_list(dialect.release(), list, false),
+            Attribute::User => in_list(subject.user?, list, false, dialect),
+            Attribute::LocalUser => in_list(subject.local_user?, list, false, dialect),
+            Attribute::Version => in_list(dialect.release(), list, false, dialect),
             Attribute::Exec
             | Attribute::LocalNetwork
             | Attribute::Tagged

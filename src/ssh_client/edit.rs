@@ -141,15 +141,3 @@ fn is_everybody(line: &Directive) -> bool {
     let words: Vec<&[u8]> = arguments.iter().map(|one| one.bytes.as_slice()).collect();
     line.is("Host") && words == [b"*"] || line.is("Match") && words == [&b"final"[..], b"all"]
 }
-
-/// Why a file must not be edited.
-#[must_use]
-pub fn obstacle(content: &[u8]) -> Option<&'static str> {
-    if content.contains(&0) {
-        Some("it has a NUL byte, which hides the rest of its line; remove that first")
-    } else if content.starts_with(b"\xef\xbb\xbf") {
-        Some("it begins with a byte order mark; remove that first")
-    } else {
-        None
-    }
-}

@@ -98,8 +98,7 @@ impl Search<'_> {
     /// In the order of preference.
     fn candidates(&self, main: &Path) -> Vec<Tree> {
         let content = self.base.content(main);
-        let editable = edit::obstacle(content.unwrap_or_default()).is_none()
-            && matches!(self.base.entries.get(main), None | Some(Entry::File { .. }));
+        let editable = matches!(self.base.entries.get(main), None | Some(Entry::File { .. }));
         let content = content.unwrap_or_default();
         let with = |edited: Vec<u8>| {
             let mut tree = self.base.clone();

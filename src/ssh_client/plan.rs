@@ -169,13 +169,7 @@ fn disagreements(values: &BTreeMap<Keyword, Value>, observed: &Observed) -> Vec<
 
 /// Whose line stands in the way where no place wins.
 fn conflicts(values: &BTreeMap<Keyword, Value>, observed: &Observed) -> Vec<Problem> {
-    let why =
-        match super::edit::obstacle(observed.tree.content(observed.main()).unwrap_or_default()) {
-            Some(obstacle) => format!("{} is not edited: {obstacle}", observed.main().display()),
-            None => {
-                "no place for the declared value was found that leaves the rest as it is".into()
-            }
-        };
+    let why = "no place for the declared value was found that leaves the rest as it is";
     let mut problems = Vec::new();
     for (keyword, value) in values {
         let found = observed.reading.global(*keyword);

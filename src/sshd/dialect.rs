@@ -1,14 +1,28 @@
 //! What sshd's grammar depends on: the version of the sshd that reads it.
 
+pub mod ask;
+
 /// The upstream version that a grammar belongs to, as in `OpenSSH_9.2p1`.
 ///
-/// Vendors backport features, so this decides only where releases read the *same text* differently,
-/// never whether a feature is there.
+/// Vendors backport features. The version therefore decides only where releases read the *same
+/// text* differently; what `Include` does in old releases is asked of sshd itself, see [`ask`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dialect {
     version: (u16, u16),
     release: Vec<u8>,
     client: bool,
+    include: Include,
+}
+
+/// What becomes of `Include`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Include {
+    /// Unknown to sshd.
+    Missing,
+    /// 8.2 and 8.3 never match a block of a file that is included before the first `Match`.
+    ForgetsBlocks,
+    /// As documented.
+    Sound,
 }
 
 impl Default for Dialect {
@@ -22,11 +36,16 @@ impl Dialect {
     /// The dialect of OpenSSH `major.minor`.
     #[must_use]
     pub fn of(major: u16, minor: u16) -> Self {
-        Self {
-            version: (major, minor),
-            release: format!("OpenSSH_{major}.{minor}").into_bytes(),
-            client: false,
-        }
+        Self::new((major, minor), format!("OpenSSH_{major}.{minor}").into_bytes())
+    }
+
+    fn new(version: (u16, u16), release: Vec<u8>) -> Self {
+        let include = match version {
+            (..=7, _) | (8, ..=1) => Include::Missing,
+            (8, ..=3) => Include::ForgetsBlocks,
+            _ => Include::Sound,
+        };
+        Self { version, release, client: false, include }
     }
 
     /// The same release's ssh, which has the grammar in common with sshd but for a few details.
@@ -72,7 +91,7 @@ impl Dialect {
         let (major, after) = number(rest.get(mark.len()..)?)?;
         let (minor, _) = number(after.strip_prefix(b".")?)?;
         let release = rest.split(|byte| matches!(byte, b',' | b'\n')).next()?.to_vec();
-        Some(Self { version: (major, minor), release, client: false })
+        Some(Self::new((major, minor), release))
     }
 
     /// The text that `Match version` is compared with: `OpenSSH_10.0p2 Debian-7`.
@@ -98,6 +117,24 @@ impl Dialect {
     #[must_use]
     pub fn limits_times_to_int(&self) -> bool {
         self.version >= (8, 5)
+    }
+
+    /// Up to 8.4 `**` at the end of a pattern of `Match` needs something to match.
+    #[must_use]
+    pub fn two_stars_match_something(&self) -> bool {
+        self.version < (8, 5)
+    }
+
+    /// A network's mask may have a sign or blanks before it; not so around 9.2.
+    #[must_use]
+    pub fn takes_signed_masks(&self) -> bool {
+        self.version < (9, 2) || self.reads_any_mask()
+    }
+
+    /// Since 10.0 a mask above 128 is refused; before, it makes the network a text.
+    #[must_use]
+    pub fn reads_any_mask(&self) -> bool {
+        self.version >= (10, 0)
     }
 
     /// Up to 9.7 each number of a time may have blanks and a sign before it.
@@ -136,16 +173,16 @@ impl Dialect {
         self.version >= (10, 0)
     }
 
-    /// 8.2 and 8.3 never match a block of a file that is included before the first `Match`.
+    /// What becomes of `Include`.
     #[must_use]
-    pub fn forgets_blocks_of_early_includes(&self) -> bool {
-        self.version < (8, 4)
+    pub const fn include(&self) -> Include {
+        self.include
     }
 
-    /// Whether `Include` may be tried. 8.2 has it, and Red Hat gave it to its 8.0.
+    /// Whether a vendor may have changed what becomes of `Include`: Red Hat gave it to its 8.0.
     #[must_use]
-    pub fn may_include(&self) -> bool {
-        self.version >= (8, 0)
+    pub fn needs_asking(&self) -> bool {
+        self.include != Include::Sound
     }
 }
 
@@ -178,5 +215,16 @@ mod tests {
             let found = found.as_ref().map(|dialect| (dialect.version, dialect.release()));
             assert_eq!(found, expected.map(|(version, release)| (version, release.as_bytes())));
         }
+    }
+
+    #[test]
+    fn this_machines_sshd_includes_as_documented() {
+        let root = tempfile::tempdir().unwrap();
+        let host = crate::host::Host::at(root.path());
+        let daemon = crate::sshd::judge::Daemon::default();
+        assert_eq!(ask::include(&host, daemon).unwrap(), Include::Sound);
+        let dialect = ask::ask(&host, daemon).unwrap();
+        assert!(dialect.release().starts_with(b"OpenSSH_"));
+        assert_ne!(dialect.version, (0, 0));
     }
 }

@@ -50,7 +50,7 @@ pub struct Assignment {
     pub keyword: Keyword,
     /// Its value and place.
     pub effective: Effective,
-    /// What a connection must meet; nothing in `Match all`. Sorted, each once.
+    /// What a connection must meet, as written, each once; nothing in `Match all`.
     pub criteria: Criteria,
 }
 
@@ -130,9 +130,10 @@ impl Evaluation {
     pub fn contexts(&self, keyword: Keyword) -> Vec<Context> {
         let mut contexts: Vec<Context> = Vec::new();
         for assignment in self.in_blocks.iter().filter(|one| one.keyword == keyword) {
-            let context = Context { criteria: assignment.criteria.clone() };
-            if !context.criteria.is_empty() && !contexts.contains(&context) {
-                contexts.push(context);
+            let criteria = &assignment.criteria;
+            let known = contexts.iter().any(|context| same(&context.criteria, criteria));
+            if !criteria.is_empty() && !known {
+                contexts.push(Context { criteria: criteria.clone() });
             }
         }
         contexts
@@ -168,4 +169,9 @@ impl Evaluation {
             .all(|other| other.value == last.value)
             .then(|| possible.into_iter().next().unwrap_or(last))
     }
+}
+
+/// Whether two blocks demand the same, in whatever order.
+fn same(one: &Criteria, other: &Criteria) -> bool {
+    one.len() == other.len() && one.iter().all(|criterion| other.contains(criterion))
 }

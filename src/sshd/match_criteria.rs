@@ -224,7 +224,7 @@ fn criterion(
         .ok_or_else(|| BadMatch::NoPattern(text(name)))?;
     let attribute = Attribute::find(name, dialect).ok_or_else(|| BadMatch::Unknown(text(name)))?;
     let valid = match attribute {
-        Attribute::Address | Attribute::LocalAddress => address::is_valid_list(&pattern),
+        Attribute::Address | Attribute::LocalAddress => address::is_valid_list(&pattern, dialect),
         // The services' names are in a database that is not looked at here.
         Attribute::LocalPort => {
             port(&pattern).is_some() || pattern.iter().any(u8::is_ascii_alphabetic)
@@ -282,22 +282,22 @@ impl Connection {
     fn meets_one(&self, criterion: &Criterion, dialect: &Dialect) -> Option<bool> {
         let list = criterion.pattern.as_slice();
         let text = |value: &Option<Vec<u8>>| {
-            Some(value.as_ref().is_some_and(|value| pattern::in_list(value, list, false)))
+            Some(value.as_ref().is_some_and(|value| pattern::in_list(value, list, false, dialect)))
         };
         let within = |value: &Option<Vec<u8>>| {
-            Some(value.as_ref().is_some_and(|value| address::in_list(value, list)))
+            Some(value.as_ref().is_some_and(|value| address::in_list(value, list, dialect)))
         };
         match criterion.attribute {
             Attribute::User => text(&self.user),
             Attribute::RDomain => text(&self.rdomain),
-            Attribute::Host => Some(
-                self.host
-                    .as_ref()
-                    .is_some_and(|host| pattern::in_list(&host.to_ascii_lowercase(), list, true)),
-            ),
+            Attribute::Host => Some(self.host.as_ref().is_some_and(|host| {
+                pattern::in_list(&host.to_ascii_lowercase(), list, true, dialect)
+            })),
             Attribute::Group => {
                 let groups = self.groups.as_ref();
-                groups.map(|groups| self.user.is_some() && pattern::any_in_list(groups, list))
+                groups.map(|groups| {
+                    self.user.is_some() && pattern::any_in_list(groups, list, dialect)
+                })
             }
             Attribute::Address => within(&self.address),
             Attribute::LocalAddress => within(&self.local_address),
@@ -307,7 +307,7 @@ impl Connection {
                 (Some(ours), Some(theirs)) => Some(ours == theirs),
             },
             Attribute::InvalidUser => Some(false),
-            Attribute::Version => Some(pattern::in_list(dialect.release(), list, false)),
+            Attribute::Version => Some(pattern::in_list(dialect.release(), list, false, dialect)),
         }
     }
 }
@@ -316,7 +316,9 @@ impl Connection {
 #[must_use]
 pub fn met_at_start(criteria: &[Criterion], dialect: &Dialect) -> bool {
     criteria.iter().all(|criterion| match criterion.attribute {
-        Attribute::Version => pattern::in_list(dialect.release(), &criterion.pattern, false),
+        Attribute::Version => {
+            pattern::in_list(dialect.release(), &criterion.pattern, false, dialect)
+        }
         Attribute::InvalidUser => dialect.takes_invalid_user_for_all(),
         _ => false,
     })
@@ -332,7 +334,7 @@ pub fn possible(criteria: Criteria, dialect: &Dialect) -> Option<Criteria> {
     for criterion in criteria {
         let list = criterion.pattern.as_slice();
         match criterion.attribute {
-            Attribute::Version if pattern::in_list(dialect.release(), list, false) => {}
+            Attribute::Version if pattern::in_list(dialect.release(), list, false, dialect) => {}
             Attribute::Version => return None,
             Attribute::LocalPort | Attribute::InvalidUser => demands.push(criterion),
             _ if negations_only(list) => return None,

@@ -6,7 +6,7 @@ use super::evaluate::{Evaluation, evaluate};
 use super::install::Install;
 use super::judge::{Complaint, Dump, Verdict};
 use super::tree::Tree;
-use super::{Desired, Keyword, Observed};
+use super::{Desired, Keyword, Observed, syntax};
 use crate::reconcile::{Plan, Problem, Setting, Severity, Value};
 
 pub mod change;
@@ -111,7 +111,11 @@ fn row(keyword: Keyword, desired: Value, effective: Option<Value>) -> Setting {
 fn refused(complaint: &Complaint, observed: &Observed) -> Problem {
     let problem = Problem::new(NAME, Severity::Blocked, left_alone(&complaint.message));
     match &complaint.file {
-        Some(file) => problem.at(file, complaint.line),
+        Some(file) => {
+            let content = observed.tree.content(file).unwrap_or_default();
+            let found = |line| syntax::editor_line(content, line, &observed.dialect);
+            problem.at(file, complaint.line.map(found))
+        }
         None => problem.at(&observed.tree.main, None),
     }
 }

@@ -66,7 +66,8 @@ impl Tree {
         }
     }
 
-    /// Puts a file there, or takes it away. Under whichever names the tree has it.
+    /// Puts a file there, or takes it away, under whichever names the tree has it. A link to a file
+    /// that is taken away leads nowhere.
     pub fn set(&mut self, path: &Path, content: Option<&[u8]>) {
         let real = match self.entries.get(path) {
             Some(Entry::File { real, .. }) => real.clone(),
@@ -86,6 +87,13 @@ impl Tree {
             }
             None => {
                 self.entries.remove(path);
+                let plain = lexical(path);
+                self.entries.retain(|other, _| lexical(other) != plain);
+                for entry in self.entries.values_mut() {
+                    if matches!(entry, Entry::File { real: other, .. } if *other == real) {
+                        *entry = Entry::Dangling;
+                    }
+                }
             }
         }
     }

@@ -130,7 +130,6 @@ impl Resource for Boot {
         let credentials = at_boot::gives_credentials(host);
         if !credentials {
             tree.credentials.clear();
-            tree.hidden_credentials.clear();
         }
         let mut other_files = BTreeSet::new();
         let other_sources = other_sources::find(host, credentials, &mut other_files);
@@ -143,18 +142,7 @@ impl Resource for Boot {
         let judged = observed.judge();
         let mut plan = Plan { settings: rows(desired, &judged), ..Plan::default() };
         plan.problems.extend(observed.damaged.clone());
-        plan.problems.extend(observed.tree.unreadable.iter().map(|(path, reason)| {
-            let message = format!(
-                "cannot be read ({reason}), so it can't be told what the loaders make of it; \
-                 no file is changed"
-            );
-            Problem::new(Self::NAME, Severity::Blocked, message).at(path.clone(), None)
-        }));
-        let hidden = observed.tree.hidden_credentials.iter();
-        plan.problems.extend(hidden.filter(|_| !desired.values.is_empty()).map(|path| {
-            let message = "this user can't look at it; what is set there beats every file";
-            Problem::new(Self::NAME, Severity::Notice, message).at(path.clone(), None)
-        }));
+        plan.problems.extend(observed.tree.unreadable.iter().map(unreadable));
         plan.problems.extend(dead_lines(desired, &judged));
         if plan.problems.iter().all(|problem| problem.severity != Severity::Blocked) {
             let target = target::find(&self.policy, desired, observed);
@@ -184,12 +172,24 @@ impl Resource for Boot {
         let mut watched: BTreeSet<PathBuf> = observed.tree.linked.iter().cloned().collect();
         watched.extend(DIRECTORIES.map(PathBuf::from));
         watched.insert(PathBuf::from(SYSCTL_CONF));
-        // Not the first: what the manager was given doesn't change while it runs.
-        let stores = CREDENTIALS.iter().skip(1);
-        watched.extend(stores.filter_map(|path| Path::new(path).parent()).map(Path::to_owned));
+        // What the manager was given does not change while it runs.
+        let stores = CREDENTIALS.iter().skip(1).filter_map(|path| Path::new(path).parent());
+        watched.extend(stores.map(Path::to_owned));
         watched.extend(observed.other_files.iter().cloned());
         watched
     }
+}
+
+/// Nothing is changed on a guess; but that a credential is there at all is one, where only root may
+/// look.
+fn unreadable((path, reason): &(PathBuf, String)) -> Problem {
+    let (severity, rest) = if target::is_credential(path) {
+        (Severity::Notice, "if there is a credential, it decides what systemd-sysctl sets")
+    } else {
+        (Severity::Blocked, "what the loaders make of it can't be told, so no file is changed")
+    };
+    let message = format!("cannot be read ({reason}): {rest}");
+    Problem::new(Boot::NAME, severity, message).at(path.clone(), None)
 }
 
 fn damaged(error: &HostError) -> Problem {

@@ -7,9 +7,9 @@ mod tests;
 
 mod bracket;
 
-/// More names than this from one brace expression, or deeper recursion, and we call it no match:
-/// nobody writes it, and `{a,b}{a,b}…` would grow without end.
-const NAMES: usize = 4096;
+/// More names than this from one pattern, or deeper recursion, are left out: nobody writes it, and
+/// `{a,b}{a,b}…` would grow without end.
+const NAMES: usize = 512;
 const DEPTH: usize = 64;
 
 /// What a pattern is matched against.
@@ -102,6 +102,10 @@ fn expand(listing: &dyn Listing, pattern: &[u8], only: Only, depth: usize) -> Ve
     let mut found = Vec::new();
     for directory in directories {
         found.extend(in_directory(listing, &directory, name, only));
+        // `.*/.*/.*/…` doubles with every part.
+        if found.len() >= NAMES {
+            break;
+        }
     }
     found
 }

@@ -4,6 +4,7 @@
 //! writes ([`systemd`], [`procps`]), and the kernel judges each of these ([`super::value`]). The
 //! outcome is the last text that the kernel takes.
 
+use std::fmt::{self, Display};
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -74,6 +75,18 @@ pub enum Fate {
     Exclusion,
 }
 
+impl Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Written(Write::Set(value)) => write!(f, "written, sets {value}"),
+            Self::Written(Write::Refused) => f.write_str("written, and refused by the kernel"),
+            Self::Replaced => f.write_str("replaced by a later line"),
+            Self::Shielded => f.write_str("a pattern, without effect on this key"),
+            Self::Exclusion => f.write_str("excludes the key"),
+        }
+    }
+}
+
 /// A statement about a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
@@ -87,6 +100,17 @@ pub struct Attempt {
     pub pattern: bool,
     /// What becomes of it.
     pub fate: Fate,
+}
+
+impl Display for Attempt {
+    /// `/etc/sysctl.d/a.conf:3: "600": replaced by a later line`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.place.source())?;
+        if let Some(text) = &self.text {
+            write!(f, "\"{}\": ", text.escape_ascii())?;
+        }
+        write!(f, "{}", self.fate)
+    }
 }
 
 /// What a loader would make of a key.

@@ -58,8 +58,6 @@ pub struct Tree {
     pub credentials: Vec<(PathBuf, PathBuf)>,
     /// Contents by real path, as the host names it.
     pub contents: BTreeMap<PathBuf, Arc<[u8]>>,
-    /// The credential files that the caller may not look at.
-    pub hidden_credentials: Vec<PathBuf>,
     /// Paths that are there and could not be read, with the reason.
     pub unreadable: Vec<(PathBuf, String)>,
     /// The drop-in that is recorded as made by us, by its real path.
@@ -104,20 +102,12 @@ impl Tree {
         if let Some(Entry::File(real)) = tree.read_file(host, Path::new(SYSCTL_CONF)) {
             tree.sysctl_conf = Some(real);
         }
-        tree.read_credentials(host);
-        tree
-    }
-
-    /// What the manager itself was given is for root only, and a unit that is passed no credential of
-    /// its own is locked out of it, too.
-    fn read_credentials(&mut self, host: &Host) {
         for path in CREDENTIALS.map(Path::new) {
-            if host.is_forbidden(path) {
-                self.hidden_credentials.push(path.to_owned());
-            } else if let Some(Entry::File(real)) = self.read_file(host, path) {
-                self.credentials.push((path.to_owned(), real));
+            if let Some(Entry::File(real)) = tree.read_file(host, path) {
+                tree.credentials.push((path.to_owned(), real));
             }
         }
+        tree
     }
 
     /// Reads one more file, links followed, so that it can be edited.

@@ -22,7 +22,7 @@ heading() { printf '\n%s%s%s\n' "$bold" "$1" "$plain"; }
 line() {
     local label=$1 rest
     fold --spaces --width=$((width - 14)) <<<"$2" | while read -r rest; do
-        printf '%s%11s  %s%s\n' "$3" "$label" "$rest" "$plain"
+        printf '%s%11s  %s%s\n' "$3" "$label" "$rest" "${3:+$plain}"
         label=
     done
 }

@@ -92,8 +92,9 @@ pub fn write(root: &Path, nodes: &[(String, Node)]) {
     }
 }
 
+/// Writes one file.
 #[expect(clippy::disallowed_methods, reason = "a test's own tree: nothing can be torn by a crash")]
-fn put(path: &Path, bytes: &[u8]) {
+pub fn put(path: &Path, bytes: &[u8]) {
     std::fs::write(path, bytes).unwrap();
 }
 

@@ -28,8 +28,8 @@ while read -r loader credentials; do
     echo 7200 >tcp_keepalive_time; echo 75 >tcp_keepalive_intvl; echo 9 >tcp_keepalive_probes
     echo 60 >tcp_fin_timeout; echo 64 >ip_default_ttl; echo 6 >tcp_syn_retries
     case $loader in
-    SystemdSysctl) CREDENTIALS_DIRECTORY=$credentials /lib/systemd/systemd-sysctl >/dev/null 2>&1 || : ;;
-    Procps) sysctl --system >/dev/null 2>&1 || : ;;
+    SystemdSysctl) CREDENTIALS_DIRECTORY=$credentials $2 >/dev/null 2>&1 || : ;;
+    Procps) $3 --system >/dev/null 2>&1 || : ;;
     write) dd if=/run/text of="$credentials" bs=16M conv=notrunc >/dev/null 2>&1 || : ;;
     esac
     echo $(cat tcp_keepalive_time tcp_keepalive_intvl tcp_keepalive_probes \
@@ -55,10 +55,14 @@ pub struct Arena {
 impl Arena {
     #[expect(clippy::disallowed_methods, reason = "an endless worker, which Host::run is not for")]
     pub fn new() -> Self {
-        for program in ["/lib/systemd/systemd-sysctl", "/usr/sbin/sysctl"] {
-            assert!(Path::new(program).exists(), "this test needs {program}");
-        }
-        let directory = tempfile::tempdir().unwrap();
+        let systemd = program("KEEPALIVE_ORACLE_SYSTEMD", "/lib/systemd/systemd-sysctl");
+        let procps = program("KEEPALIVE_ORACLE_PROCPS", "/usr/sbin/sysctl");
+        // In memory where there is such a place: every tree is synced many times.
+        let memory = Path::new("/dev/shm");
+        let directory = match memory.is_dir() {
+            true => tempfile::tempdir_in(memory).unwrap(),
+            false => tempfile::tempdir().unwrap(),
+        };
         for path in ["etc", "run", "usr/local/lib", "usr/lib/sysctl.d"] {
             std::fs::create_dir_all(directory.path().join(path)).unwrap();
         }
@@ -66,6 +70,7 @@ impl Arena {
         let mut worker = Command::new("unshare")
             .args(["--net", "--mount", "--propagation", "private", "sh", "-c", WORKER, "worker"])
             .arg(directory.path())
+            .args([systemd, procps])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -173,6 +178,14 @@ impl Drop for Arena {
         drop(self.requests.take());
         let _ = self.worker.wait();
     }
+}
+
+/// A loader, with arguments for one that is another release's.
+fn program(variable: &str, default: &str) -> String {
+    let command = std::env::var(variable).unwrap_or_else(|_| default.to_owned());
+    let program = command.split_whitespace().next().unwrap_or_default();
+    assert!(Path::new(program).exists(), "this test needs {program}");
+    command
 }
 
 fn collect(path: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::sshd::tree::Entry;
 
@@ -90,8 +92,12 @@ fn blocks_beat_what_stands_outside() {
         ("Match User !bob\nClientAliveInterval 7\n", "0"),
         ("Match User bob\nMatch all\nClientAliveInterval 7\n", "7 sshd_config:3"),
         (
+            "Match User a Host b\nClientAliveInterval 7\nMatch Host b User a\nClientAliveInterval 8\n",
+            "0; Match User a Host b: 7 sshd_config:2",
+        ),
+        (
             "Match Host b User \"a b\"\nClientAliveInterval 7\n",
-            "0; Match User \"a b\" Host b: 7 sshd_config:2",
+            "0; Match Host b User \"a b\": 7 sshd_config:2",
         ),
     ] {
         assert_eq!(intervals(&[("sshd_config", main)]), expected, "{main}");
@@ -270,4 +276,43 @@ fn a_connection_gets_the_first_block_that_it_meets() {
     assert_eq!(value("bob", Some(Vec::new()), "y"), Some(Value::Number(3)));
     assert_eq!(value("eve", Some(Vec::new()), "y"), Some(Value::Number(1)));
     assert_eq!(value("bob", None, "y"), None);
+}
+
+/// Fragments of configurations, and raw bytes between them.
+fn anything() -> impl Strategy<Value = Vec<u8>> {
+    let fragment = prop_oneof![
+        6 => prop::sample::select(vec![
+            "\nInclude ", "\nMatch ", "\nClientAliveInterval ", "\nTCPKeepAlive ", "all", "User",
+            " bob", "d/*", "/etc/ssh/d/[a-", "[[:digit:]]", "**", "\\", "\"", "'", "=", "#", "\n",
+            "1h", "99999999999999999999", "-", " ", "\0", "Address ", "10.0.0.0/8", "::/129", "!*,",
+        ]).prop_map(|text| text.as_bytes().to_vec()),
+        1 => prop::collection::vec(any::<u8>(), 0..8),
+    ];
+    prop::collection::vec(fragment, 0..16).prop_map(|fragments| fragments.concat())
+}
+
+proptest! {
+    #[test]
+    fn no_configuration_makes_it_panic(
+        main in anything(),
+        one in anything(),
+        version in prop::sample::select(vec![(7, 4), (8, 2), (8, 4), (9, 2), (9, 9), (10, 3)]),
+    ) {
+        let entry = |bytes: Vec<u8>, path: &str| Entry::File { bytes, real: path.into() };
+        let entries = BTreeMap::from([
+            (PathBuf::from(MAIN), entry(main, MAIN)),
+            ("/etc/ssh/d/a1".into(), entry(one, "/etc/ssh/d/a1")),
+        ]);
+        let dialect = Dialect::of(version.0, version.1);
+        let tree = Tree { main: MAIN.into(), entries };
+        let evaluation = evaluate(&tree, &BTreeMap::new(), &dialect);
+        for keyword in Keyword::ALL {
+            // The population of a block has the block's own value or an earlier one.
+            for context in evaluation.contexts(keyword) {
+                prop_assert!(evaluation.for_population(keyword, &context.criteria).source.is_some());
+            }
+            let nobody = Connection { groups: Some(Vec::new()), ..Connection::default() };
+            prop_assert!(evaluation.for_connection(keyword, &nobody, &dialect).is_some());
+        }
+    }
 }

@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::pattern;
+use crate::sshd::dialect::Dialect;
+use crate::sshd::value::leading_number;
 
 /// An address that is longer is compared as text.
 const LONGEST: usize = 63;
@@ -14,22 +16,22 @@ enum Entry {
 }
 
 /// Whether sshd takes the list at all.
-pub(super) fn is_valid_list(list: &[u8]) -> bool {
+pub(super) fn is_valid_list(list: &[u8], dialect: &Dialect) -> bool {
     list.split(|byte| *byte == b',').all(|part| {
         let part = part.strip_prefix(b"!").unwrap_or(part);
-        !part.is_empty() && !matches!(read(part), Entry::Inconsistent)
+        !part.is_empty() && !matches!(read(part, dialect), Entry::Inconsistent)
     })
 }
 
 /// Whether the address is in one of the list's networks, and in none of those with a `!`.
-pub(super) fn in_list(address: &[u8], list: &[u8]) -> bool {
+pub(super) fn in_list(address: &[u8], list: &[u8], dialect: &Dialect) -> bool {
     let Some(parsed) = numeric(address) else { return false };
     let mut hit = false;
     for part in list.split(|byte| *byte == b',') {
         let (negated, part) = part.strip_prefix(b"!").map_or((false, part), |part| (true, part));
-        let met = match read(part) {
+        let met = match read(part, dialect) {
             Entry::Network(network, bits) => contains(network, bits, parsed),
-            Entry::Text => pattern::matches(address, part),
+            Entry::Text => pattern::matches(address, part, dialect),
             Entry::Inconsistent => return false,
         };
         match (met, negated) {
@@ -41,16 +43,11 @@ pub(super) fn in_list(address: &[u8], list: &[u8]) -> bool {
     hit
 }
 
-fn read(part: &[u8]) -> Entry {
+fn read(part: &[u8], dialect: &Dialect) -> Entry {
     let (address, bits) = match part.iter().position(|byte| *byte == b'/') {
         Some(slash) => {
             let digits = part.get(slash + 1..).unwrap_or_default();
-            let all_digits = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-            let text = std::str::from_utf8(digits).ok().filter(|_| all_digits);
-            let Some(bits) = text.and_then(|text| text.parse::<u32>().ok()).filter(|b| *b <= 128)
-            else {
-                return Entry::Text;
-            };
+            let Some(bits) = mask(digits, dialect) else { return Entry::Text };
             (part.get(..slash).unwrap_or_default(), Some(bits))
         }
         None => (part, None),
@@ -66,6 +63,14 @@ fn read(part: &[u8]) -> Entry {
         return Entry::Inconsistent;
     }
     Entry::Network(address, bits)
+}
+
+fn mask(digits: &[u8], dialect: &Dialect) -> Option<u32> {
+    let (number, rest) = leading_number(digits)?;
+    let plain = digits.first().is_some_and(u8::is_ascii_digit);
+    let known = number <= 128 || dialect.reads_any_mask() && i32::try_from(number).is_ok();
+    let taken = known && rest.is_empty() && (plain || dialect.takes_signed_masks());
+    u32::try_from(number).ok().filter(|_| taken)
 }
 
 fn contains(network: IpAddr, bits: u32, address: IpAddr) -> bool {

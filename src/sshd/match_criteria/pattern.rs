@@ -1,10 +1,20 @@
 //! Lists of patterns: `*`, `?`, commas, `!`.
 
+use crate::sshd::dialect::Dialect;
+
 /// A pattern of this length makes the whole list match nothing: sshd copies it to a fixed buffer.
 const TOO_LONG: usize = 1023;
 
 /// Whether `text` matches `pattern`, in which `*` and `?` are special.
-pub(crate) fn matches(text: &[u8], pattern: &[u8]) -> bool {
+pub(crate) fn matches(text: &[u8], pattern: &[u8], dialect: &Dialect) -> bool {
+    if let (true, Some(start)) = (dialect.two_stars_match_something(), pattern.strip_suffix(b"**"))
+    {
+        return matches_once(text, &[start, b"?*"].concat());
+    }
+    matches_once(text, pattern)
+}
+
+fn matches_once(text: &[u8], pattern: &[u8]) -> bool {
     let (mut at, mut symbol) = (0, 0);
     // Where to go on when what follows the last `*` fails.
     let mut again = None;
@@ -35,19 +45,19 @@ pub(crate) fn matches(text: &[u8], pattern: &[u8]) -> bool {
 }
 
 /// Whether a list of patterns matches: one of them, and none of those with a `!`.
-pub(crate) fn in_list(text: &[u8], list: &[u8], fold: bool) -> bool {
-    verdict(text, list, fold) == Some(true)
+pub(crate) fn in_list(text: &[u8], list: &[u8], fold: bool, dialect: &Dialect) -> bool {
+    verdict(text, list, fold, dialect) == Some(true)
 }
 
 /// Whether a list of patterns matches any of the groups, and its negations none.
-pub(super) fn any_in_list(groups: &[Vec<u8>], list: &[u8]) -> bool {
-    let verdicts = || groups.iter().map(|group| verdict(group, list, false));
+pub(super) fn any_in_list(groups: &[Vec<u8>], list: &[u8], dialect: &Dialect) -> bool {
+    let verdicts = || groups.iter().map(|group| verdict(group, list, false, dialect));
     !verdicts().any(|verdict| verdict == Some(false))
         && verdicts().any(|verdict| verdict == Some(true))
 }
 
 /// `Some(false)` for a negated hit, `None` for no hit at all.
-fn verdict(text: &[u8], list: &[u8], fold: bool) -> Option<bool> {
+fn verdict(text: &[u8], list: &[u8], fold: bool, dialect: &Dialect) -> Option<bool> {
     let mut hit = None;
     for part in parts(list) {
         let (negated, part) = part.strip_prefix(b"!").map_or((false, part), |part| (true, part));
@@ -55,7 +65,7 @@ fn verdict(text: &[u8], list: &[u8], fold: bool) -> Option<bool> {
             return None;
         }
         let folded = if fold { part.to_ascii_lowercase() } else { part.to_vec() };
-        if matches(text, &folded) {
+        if matches(text, &folded, dialect) {
             if negated {
                 return Some(false);
             }

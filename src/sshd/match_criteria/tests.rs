@@ -176,3 +176,22 @@ fn some_blocks_are_in_force_from_the_start() {
     assert!(at_start("Match invalid-user", (9, 9)));
     assert!(!at_start("Match invalid-user", (10, 0)));
 }
+
+#[test]
+fn releases_differ_in_masks_and_stars() {
+    for (line, version, expected) in [
+        ("Match Address ::/129", (9, 2), Some(false)),
+        ("Match Address ::/129", (10, 0), None),
+        ("Match Address 192.0.2.0/+24", (9, 2), Some(false)),
+        ("Match Address 192.0.2.0/+24", (10, 0), Some(true)),
+        ("Match Address 192.0.2.0/24x,*", (10, 0), Some(true)),
+        ("Match User bob**", (8, 4), Some(false)),
+        ("Match User bob**", (8, 5), Some(true)),
+        ("Match User bo**", (8, 4), Some(true)),
+        ("Match User b**b", (8, 4), Some(true)),
+    ] {
+        let dialect = Dialect::of(version.0, version.1);
+        let met = parsed(line, version).ok().and_then(|criteria| bob().meets(&criteria, &dialect));
+        assert_eq!(met, expected, "{line} {version:?}");
+    }
+}

@@ -58,8 +58,8 @@ impl Serialize for Change {
 pub fn load_action(service: &Service) -> Option<String> {
     let unit = service.unit.as_deref().unwrap_or("sshd");
     match service.kind {
-        Kind::Plain => Some(format!("reload {unit}")),
-        Kind::SocketActive => Some(format!("restart {unit}")),
+        Kind::Plain if service.can_reload => Some(format!("reload {unit}")),
+        Kind::Plain | Kind::SocketActive => Some(format!("restart {unit}")),
         Kind::NoServiceManager => Some("send SIGHUP to sshd".to_owned()),
         Kind::NotSshd => Some(format!("make {unit} take up the configuration")),
         Kind::SocketIdle | Kind::PerConnection | Kind::NotRunning | Kind::NotLive => None,

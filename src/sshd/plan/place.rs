@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::same_files;
 use crate::file_edit::FileEdit;
 use crate::reconcile::Value;
-use crate::sshd::dialect::Dialect;
+use crate::sshd::dialect::{Dialect, Include};
 use crate::sshd::edit::{self, Text};
 use crate::sshd::evaluate::{Evaluation, evaluate};
 use crate::sshd::tree::{Entry, Tree};
@@ -57,6 +57,9 @@ pub fn target(desired: &Desired, observed: &Observed, policy: &Path) -> Option<T
         MatchBlocks::Report => &[Goal::Unmatched],
     };
     let untouched = same_files(&base, &observed.tree);
+    if untouched && is_in_force(desired, observed) {
+        return Some(base);
+    }
     let search = Search::new(&base, desired, policy, &observed.dialect);
     goals.iter().find_map(|goal| {
         if untouched && search.reaches(*goal, &base) {
@@ -178,7 +181,7 @@ impl<'a> Search<'a> {
     fn with_block(&self, beat_blocks: bool) -> Option<Tree> {
         let beside = Path::new(BESIDE);
         if obstacle(self.base).is_some()
-            || beat_blocks && !(self.dialect.may_include() && self.is_free(beside))
+            || beat_blocks && !(self.dialect.include() != Include::Missing && self.is_free(beside))
         {
             return None;
         }
@@ -223,6 +226,12 @@ impl<'a> Search<'a> {
             .all(|keyword| same_for_everybody(&self.before, &after, keyword));
         refuses_nothing_new && met && kept
     }
+}
+
+/// Whether nothing has to be done, be it thanks to the command line.
+fn is_in_force(desired: &Desired, observed: &Observed) -> bool {
+    let evaluation = evaluate(&observed.tree, &observed.preset, &observed.dialect);
+    desired.values.iter().all(|(keyword, value)| is_for_everybody(&evaluation, *keyword, *value))
 }
 
 fn is_for_everybody(evaluation: &Evaluation, keyword: Keyword, value: Value) -> bool {

@@ -246,6 +246,16 @@ fn what_the_command_line_says_is_a_conflict() {
 }
 
 #[test]
+fn what_the_command_line_puts_in_force_needs_no_edit() {
+    let mut seen = observed(&[(MAIN, "ClientAliveCountMax 30\n")]);
+    seen.preset = BTreeMap::from([(Keyword::ClientAliveInterval, Value::Number(120))]);
+    ask(&mut seen);
+    let plan = planned(&desired(MatchBlocks::Override), &seen);
+    assert_eq!(plan.changes, []);
+    assert_eq!(messages(&plan), [""; 0]);
+}
+
+#[test]
 fn a_stale_listener_is_reloaded() {
     let main = "ClientAliveInterval 120\nClientAliveCountMax 30\n";
     let mut seen = observed(&[(MAIN, main)]);

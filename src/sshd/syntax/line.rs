@@ -56,7 +56,7 @@ pub fn lines<'a>(bytes: &'a [u8], dialect: &'a Dialect) -> impl Iterator<Item = 
 #[must_use]
 pub fn editor_line(bytes: &[u8], line: usize, dialect: &Dialect) -> usize {
     match lines(bytes, dialect).nth(line.saturating_sub(1)) {
-        Some(found) => found.number,
+        Some(found) => found.number + newlines(bytes.get(found.span.start..found.offset(0))),
         None => line,
     }
 }

@@ -160,6 +160,7 @@ fn lines_of_sshd_are_found_in_an_editor() {
     let file = b"one\n# two\0\nthree\nfour\n";
     let found = [1, 2, 3, 4].map(|line| editor_line(file, line, &Dialect::default()));
     assert_eq!(found, [1, 2, 4, 4]);
+    assert_eq!(editor_line(b"\0gone\nbad\n", 1, &Dialect::default()), 2);
 }
 
 /// Bytes that mean something to sshd, among others.

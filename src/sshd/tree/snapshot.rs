@@ -115,7 +115,9 @@ impl glob::Listing for Reader<'_> {
         self.watch(directory);
         let names = self.host.list(directory)?;
         if matches!(self.host.read(directory)?, Node::Directory) {
-            self.found.tree.entries.insert(directory.to_owned(), Entry::Directory);
+            // Without the slash at its end.
+            let plain = directory.components().collect();
+            self.found.tree.entries.insert(plain, Entry::Directory);
         }
         Ok(names.into_iter().map(std::os::unix::ffi::OsStringExt::into_vec).collect())
     }

@@ -82,6 +82,11 @@ pub fn put_back(content: &[u8], record: &EditedLine) -> Option<Vec<u8>> {
     None
 }
 
+/// How many lines of the content read like ours.
+pub fn occurrences(content: &[u8], record: &EditedLine) -> usize {
+    content.split(|byte| *byte == b'\n').filter(|line| *line == record.ours.as_ref()).count()
+}
+
 /// The settings that a recorded line is about.
 pub fn settings(record: &EditedLine) -> Vec<Key> {
     let line = record.ours.as_ref();

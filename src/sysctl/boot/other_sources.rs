@@ -28,7 +28,7 @@ const ENCRYPTED: [&str; 4] = [
 /// More profiles that include each other than this are not followed.
 const PROFILES: usize = 16;
 
-/// Finds them; `files` gets the files that were looked at.
+/// Finds them; `files` gets the files that were read.
 pub fn find(host: &Host, credentials: bool, files: &mut BTreeSet<PathBuf>) -> Vec<Problem> {
     let mut found = Vec::new();
     tuned(host, files, &mut found);
@@ -49,9 +49,11 @@ fn notice(message: impl Into<String>) -> Problem {
 }
 
 fn read(host: &Host, path: &Path, files: &mut BTreeSet<PathBuf>) -> Option<Vec<u8>> {
-    files.insert(path.to_owned());
     match host.read(path) {
-        Ok(Node::File(file)) => Some(file.bytes),
+        Ok(Node::File(file)) => {
+            files.insert(path.to_owned());
+            Some(file.bytes)
+        }
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use super::edited_line::{self, Edit};
 use super::{Boot, Judged, Observed};
 use crate::originals::EditedLine;
 use crate::reconcile::{Problem, Resource, Severity};
-use crate::sysctl::loader::{Attempt, Fate, Loader, files};
+use crate::sysctl::loader::{Attempt, Evaluation, Fate, Loader, files};
 use crate::sysctl::tree::{CREDENTIALS, Tree};
 use crate::sysctl::{Desired, Key, key, proc_sys};
 
@@ -117,7 +117,8 @@ impl Target {
         match self.best_name(&directory, &text, desired, observed) {
             Some(tree) => self.tree = tree,
             None => {
-                let message = "every name that our drop-in could have is taken by somebody else";
+                let message = "no name is left for our drop-in: each is somebody else's, or would keep \
+                               another file from being read";
                 self.problems
                     .push(Problem::new(Boot::NAME, Severity::Conflict, message).at(ours, None));
             }
@@ -135,10 +136,11 @@ impl Target {
         observed: &Observed,
     ) -> Option<Tree> {
         let last = last_turn(&observed.judge_tree(&self.tree));
+        let without = self.tree.with_drop_in(directory, None);
         let mut best: Option<(usize, Tree)> = None;
         for name in drop_in::candidates(&self.tree, last.as_deref()) {
             let candidate = self.tree.with_drop_in(directory, Some((&name, text)));
-            if !reads_others_alike(&self.tree, &candidate, observed) {
+            if !reads_others_alike(&without, &candidate, observed) {
                 continue;
             }
             let missing = missing(desired, &observed.judge_tree(&candidate));
@@ -218,44 +220,60 @@ impl Target {
         if let Some(earlier) = earlier {
             record.theirs = self.edited.remove(earlier).theirs;
         }
-        if record.ours != record.theirs {
-            self.edited.push(record);
+        if record.ours == record.theirs {
+            return;
         }
+        // Older records of a line that reads the same belong to an edit that somebody has undone
+        // since, or that a crash kept from being made.
+        let lines = edited_line::occurrences(&edit.content, &record);
+        let alike = |known: &EditedLine| known.file == record.file && known.ours == record.ours;
+        let known = self.edited.iter().filter(|known| alike(known)).count();
+        let mut surplus = (known + 1).saturating_sub(lines);
+        self.edited.retain(|known| {
+            let drop = surplus > 0 && alike(known);
+            surplus -= usize::from(drop);
+            !drop
+        });
+        self.edited.push(record);
     }
 
+    /// One problem for each line that keeps a value from being reached, with the contexts in which
+    /// it does.
     fn report_conflicts(&mut self, desired: &Desired, observed: &Observed) {
         let judged = observed.judge_tree(&self.tree);
+        let mut conflicts: Vec<(Key, Option<&Attempt>, Vec<&str>)> = Vec::new();
         for Judged { context, settings } in &judged {
             for (key, evaluation) in settings {
-                let Some(value) = desired.values.get(key) else { continue };
-                if evaluation.effective() == Some(i64::from(*value)) {
+                if !is_missing(desired, *key, evaluation) {
                     continue;
                 }
-                let name = key.name();
-                let problem = match evaluation.winner() {
-                    Some(winner) => Problem::new(
-                        Boot::NAME,
-                        Severity::Conflict,
-                        format!(
-                            "{} ({name} in the context {}): {}; wanted is {value}",
-                            said(winner),
-                            context.name,
-                            why_not(winner),
-                        ),
-                    )
-                    .at(winner.place.file.clone(), Some(winner.place.line)),
-                    None => Problem::new(
-                        Boot::NAME,
-                        Severity::Conflict,
-                        format!(
-                            "nothing sets {name} in the context {}; wanted is {value}",
-                            context.name
-                        ),
-                    ),
-                };
-                self.problems.push(problem);
+                let place = |attempt: &Attempt| (attempt.place.file.clone(), attempt.place.line);
+                let winner = evaluation.winner();
+                let known = conflicts.iter_mut().find(|(other, attempt, _)| {
+                    other == key && attempt.map(place) == winner.map(place)
+                });
+                match known {
+                    Some((_, _, contexts)) => contexts.push(context.name),
+                    None => conflicts.push((*key, winner, vec![context.name])),
+                }
             }
         }
+        self.problems.extend(conflicts.into_iter().filter_map(|(key, winner, contexts)| {
+            Some(conflict(key, *desired.values.get(&key)?, winner, &contexts.join(", ")))
+        }));
+    }
+}
+
+fn conflict(key: Key, wanted: u32, winner: Option<&Attempt>, contexts: &str) -> Problem {
+    let name = key.name();
+    let problem = |message| Problem::new(Boot::NAME, Severity::Conflict, message);
+    match winner {
+        Some(winner) => {
+            let (said, why_not) = (said(winner), why_not(winner));
+            problem(format!("{said} ({name}, {contexts}): {why_not}; wanted is {wanted}"))
+                .at(winner.place.file.clone(), Some(winner.place.line))
+        }
+        None => problem(format!("nothing sets {name} ({contexts}); wanted is {wanted}")),
     }
 }
 
@@ -290,34 +308,29 @@ fn why_not(winner: &Attempt) -> &'static str {
     }
 }
 
-fn is_credential(file: &Path) -> bool {
+/// Whether a file is read as a credential, by its name.
+pub fn is_credential(file: &Path) -> bool {
     CREDENTIALS.iter().any(|credential| file == Path::new(credential))
+}
+
+fn is_missing(desired: &Desired, key: Key, evaluation: &Evaluation) -> bool {
+    let wanted = desired.values.get(&key).map(|value| i64::from(*value));
+    wanted.is_some() && evaluation.effective() != wanted
 }
 
 /// How many declared values are not reached, over all contexts.
 fn missing(desired: &Desired, judged: &[Judged]) -> usize {
-    judged
-        .iter()
-        .flat_map(|judged| &judged.settings)
-        .filter(|(key, evaluation)| {
-            desired
-                .values
-                .get(key)
-                .is_some_and(|value| evaluation.effective() != Some(i64::from(*value)))
-        })
-        .count()
+    let settings = judged.iter().flat_map(|judged| &judged.settings);
+    settings.filter(|(key, evaluation)| is_missing(desired, *key, evaluation)).count()
 }
 
 /// The statements that keep a declared value from being reached.
 fn winners<'a>(desired: &Desired, judged: &'a [Judged]) -> Vec<(Key, &'a Attempt)> {
-    let mut winners = Vec::new();
-    for (key, evaluation) in judged.iter().flat_map(|judged| &judged.settings) {
-        let wanted = desired.values.get(key).map(|value| i64::from(*value));
-        if wanted.is_some() && evaluation.effective() != wanted {
-            winners.extend(evaluation.winner().map(|winner| (*key, winner)));
-        }
-    }
-    winners
+    let settings = judged.iter().flat_map(|judged| &judged.settings);
+    settings
+        .filter(|(key, evaluation)| is_missing(desired, *key, evaluation))
+        .filter_map(|(key, evaluation)| Some((*key, evaluation.winner()?)))
+        .collect()
 }
 
 /// The last of the names that have a say about our keys.

@@ -210,6 +210,58 @@ fn a_line_that_somebody_edited_since_is_left_alone() {
 }
 
 #[test]
+fn a_line_that_is_ours_again_goes_back_to_what_somebody_made_of_it() {
+    let tree = Tree::with(&[("/etc/sysctl.conf", ONE)]);
+    tree.enforce(&desired(600));
+    let seven = "net.ipv4.tcp_keepalive_time = 7\n";
+    tree.put("/etc/sysctl.conf", seven);
+    assert!(tree.enforce(&desired(600)).in_force());
+    assert!(shown(&tree.enforce(&Desired::default())).is_empty());
+    assert_eq!(tree.get("/etc/sysctl.conf").unwrap(), seven);
+}
+
+#[test]
+fn an_edit_that_a_crash_cut_short_is_made_and_recorded_once() {
+    let tree = Tree::with(&[("/etc/sysctl.conf", ONE)]);
+    tree.enforce(&desired(600));
+    let originals = Originals::load(&tree.host).unwrap();
+    // The record was written, the file was not.
+    tree.put("/etc/sysctl.conf", ONE);
+    assert!(tree.enforce(&desired(600)).in_force());
+    assert_eq!(Originals::load(&tree.host).unwrap(), originals);
+}
+
+#[test]
+fn a_name_that_comes_to_hide_another_file_is_given_up() {
+    let tree = Tree::with(&[]);
+    tree.enforce(&desired(600));
+    tree.put("/etc/sysctl.d/9[9]-zz-keepalive-policy.conf", "x = 1\n");
+    assert!(tree.enforce(&desired(600)).in_force());
+    assert_eq!(tree.names().len(), 2);
+    assert!(!tree.path(OURS).exists());
+}
+
+#[test]
+fn what_can_not_be_read_stops_every_change_unless_only_root_may_look() {
+    let tree = Tree::with(&[("/etc/sysctl.d/a.conf", ONE)]);
+    let boot = Boot::default();
+    let mut observed = boot.observe(&tree.host).unwrap();
+    let denied = |path: &str| (PathBuf::from(path), "Permission denied".to_owned());
+    observed.tree.unreadable = vec![denied("/etc/credstore/sysctl.extra")];
+    let plan = boot.plan(&desired(600), &observed);
+    assert_eq!(plan.problems[0].severity, Severity::Notice);
+    assert_eq!(plan.changes.len(), 1);
+    observed.tree.unreadable = vec![denied("/etc/sysctl.d/b.conf")];
+    let plan = boot.plan(&desired(600), &observed);
+    assert_eq!(
+        plan.problems[0].to_string(),
+        "/etc/sysctl.d/b.conf: cannot be read (Permission denied): what the loaders make of it can't \
+         be told, so no file is changed"
+    );
+    assert!(plan.changes.is_empty() && plan.settings.len() == 3);
+}
+
+#[test]
 fn nothing_outside_etc_is_edited() {
     let tree = Tree::with(&[
         ("/usr/share/sysctl.conf", ONE),
@@ -221,13 +273,10 @@ fn nothing_outside_etc_is_edited() {
     assert_eq!(
         shown(&report),
         [
-            "Conflict /usr/lib/credstore/sysctl.extra:2: sets 3 (net.ipv4.tcp_keepalive_time in the \
-             context boot): a credential is read after every file, and is never edited; wanted is 600",
-            "Conflict /usr/lib/credstore/sysctl.extra:2: sets 3 (net.ipv4.tcp_keepalive_time in the \
-             context systemd-sysctl): a credential is read after every file, and is never edited; \
-             wanted is 600",
-            "Conflict /etc/sysctl.conf:1: sets 1 (net.ipv4.tcp_keepalive_time in the context procps): \
-             no name of a drop-in sorts after it, and nothing outside /etc is edited; wanted is 600",
+            "Conflict /usr/lib/credstore/sysctl.extra:2: sets 3 (net.ipv4.tcp_keepalive_time, boot, \
+             systemd-sysctl): a credential is read after every file, and is never edited; wanted is 600",
+            "Conflict /etc/sysctl.conf:1: sets 1 (net.ipv4.tcp_keepalive_time, procps): no name of a \
+             drop-in sorts after it, and nothing outside /etc is edited; wanted is 600",
         ]
     );
     assert_eq!(tree.get("/usr/share/sysctl.conf").unwrap(), ONE);

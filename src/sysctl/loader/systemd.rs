@@ -1,7 +1,7 @@
 //! systemd-sysctl: assignments are collected by key, the last one replacing those before it, and
 //! only then written.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::files::Read;
 use super::{Attempt, Evaluation, Fate, Place};
@@ -77,6 +77,7 @@ impl Options {
 #[must_use]
 pub fn evaluate(parsed: &[Parsed<'_>], hz: Hz) -> Vec<(Key, Evaluation)> {
     let options = Options::collect(parsed);
+    let live: HashSet<usize> = options.order.iter().flatten().copied().collect();
     let targets: Vec<Targets> = parsed.iter().map(targets).collect();
     Key::ALL
         .into_iter()
@@ -84,7 +85,7 @@ pub fn evaluate(parsed: &[Parsed<'_>], hz: Hz) -> Vec<(Key, Evaluation)> {
             let mut attempts = Vec::new();
             // What never gets as far as the order comes first: replaced statements.
             for (index, (statement, targets)) in parsed.iter().zip(&targets).enumerate() {
-                if !options.order.contains(&Some(index)) {
+                if !live.contains(&index) {
                     attempts.extend(
                         targets
                             .of(setting)

@@ -1,7 +1,10 @@
 //! The facts about the loaders, one small tree each.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::host::Host;
+use crate::sysctl::tree::{Directory, Entry};
 
 const HZ: u32 = 250;
 
@@ -200,4 +203,53 @@ fn a_line_that_decides_and_sets_nothing_is_named() {
     let found = time(&tree, Loader::SystemdSysctl, true);
     assert_eq!(found.winner().unwrap().fate, Fate::Exclusion);
     assert_eq!(found.source(), None);
+}
+
+#[test]
+fn an_attempt_says_where_it_stands_and_what_becomes_of_it() {
+    let tree =
+        tree(&[("/etc/sysctl.d/a.conf", &format!("{ONE}\n{TWO}net.*.tcp_keepalive_time=x"))]);
+    let found = time(&tree, Loader::SystemdSysctl, true);
+    let said: Vec<String> = found.attempts.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "/etc/sysctl.d/a.conf:1: \"1\": replaced by a later line",
+            "/etc/sysctl.d/a.conf:3: \"2\": written, sets 2",
+            "/etc/sysctl.d/a.conf:4: \"x\": a pattern, without effect on this key",
+        ]
+    );
+}
+
+/// Bytes that mean something to a parser or a pattern, more often than others.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    let special = prop::sample::select(b"-=#;.*?[]{},!\\/ \t\r\n\0\x0b:".to_vec());
+    let words = prop::sample::select(vec!["net.ipv4.", "tcp_keepalive_", "time", "[[:", "..", "9"]);
+    let part = prop_oneof![
+        special.prop_map(|byte| vec![byte]),
+        words.prop_map(|word| word.as_bytes().to_vec()),
+        any::<u8>().prop_map(|byte| vec![byte]),
+    ];
+    prop::collection::vec(part, 0..40).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
+
+    #[test]
+    fn any_bytes_are_evaluated(name in bytes(), content in bytes()) {
+        let real = PathBuf::from("/etc/sysctl.d/x");
+        let name = [name.as_slice(), b".conf"].concat();
+        let names = std::collections::BTreeMap::from([(name, Entry::File(real.clone()))]);
+        let path = PathBuf::from("/etc/sysctl.d");
+        let tree = Tree {
+            directories: vec![Directory { path: path.clone(), real: path, names }],
+            contents: std::collections::BTreeMap::from([(real, content.into())]),
+            ..Tree::default()
+        };
+        for loader in [Loader::SystemdSysctl, Loader::Procps] {
+            let settings = evaluate(&tree, Scope { loader, run: true }, HZ.into());
+            prop_assert_eq!(settings.len(), Key::ALL.len());
+        }
+    }
 }

@@ -55,3 +55,9 @@ fn patterns_find_what_glob_finds() {
     found(".*/sys/net/ipv4/tcp_keepalive_time", false, &[]);
     found("net/ipv4/tcp_keepalive_tim[e", false, &[]);
 }
+
+#[test]
+fn a_pattern_that_doubles_with_every_part_ends() {
+    let pattern = format!("/proc/sys/{}net", ".*/".repeat(60));
+    assert!(glob::paths(&ProcSys { dots: true }, pattern.as_bytes(), false).len() < 10_000);
+}
