@@ -95,7 +95,7 @@ fn every_key_is_described_and_shown_in_the_example() {
             described += 1;
         }
     }
-    assert_eq!(described, 20);
+    assert_eq!(described, 21);
 }
 
 #[test]

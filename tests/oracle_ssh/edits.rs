@@ -63,6 +63,9 @@ fn try_tree(seed: u64) -> Result<bool, (String, Files)> {
     let hosts: Vec<&str> = HOSTS.iter().cycle().skip(dice.roll(9)).take(3).copied().collect();
     let earlier = files.ask(&hosts);
     let report = reconcile(&client, &host, &desired, Mode::Enforce);
+    if with_user {
+        files.show_to_alice();
+    }
     let later = files.ask(&hosts);
     if let Err(message) = judge(&files, with_user, &report, &desired, &hosts, &earlier, &later) {
         return Err((format!("{message}\n{report:#?}"), files));
@@ -130,7 +133,7 @@ fn judge(
 #[test]
 fn edits_win_change_nothing_else_and_can_be_undone() {
     let first = setting("KEEPALIVE_ORACLE_SEED", 1);
-    let count = setting("KEEPALIVE_ORACLE_TREES", 60);
+    let count = setting("KEEPALIVE_ORACLE_TREES", 40);
     let mut in_force = 0;
     for seed in first..first + count {
         match try_tree(seed) {

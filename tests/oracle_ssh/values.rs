@@ -51,7 +51,7 @@ pub fn compare(
 fn every_value_is_the_one_that_ssh_uses() {
     let dialect = dialect();
     let (first, count) =
-        (setting("KEEPALIVE_ORACLE_SEED", 1), setting("KEEPALIVE_ORACLE_TREES", 200));
+        (setting("KEEPALIVE_ORACLE_SEED", 1), setting("KEEPALIVE_ORACLE_TREES", 160));
     let (mut untold, mut refused) = (0, 0);
     for seed in first..first + count {
         let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
