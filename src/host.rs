@@ -11,6 +11,7 @@ pub mod command;
 pub mod directories;
 pub mod files;
 pub mod greeting;
+pub mod holders;
 pub mod lock;
 pub mod path;
 pub mod permissions;
@@ -18,6 +19,7 @@ pub mod presence;
 pub mod private_directory;
 pub mod process;
 pub mod replace;
+pub mod sock_diag;
 pub mod systemd;
 pub mod wait;
 

@@ -4,13 +4,19 @@ use std::fmt::Write as _;
 
 use serde_json::{Value as Json, json};
 
-use super::{Invocation, complain};
+use super::watch::watching;
+use super::{Invocation, Watch, complain};
 use crate::report::status::{Status, now};
+use crate::report::text::Style;
 use crate::user::User;
 
 const NOT_RUNNING: u8 = 3;
 
-pub(super) fn run(invocation: &Invocation, user: bool) -> u8 {
+pub(super) fn run(invocation: &Invocation, watch: Watch, user: bool) -> u8 {
+    watching(invocation, watch, |invocation| once(invocation, user))
+}
+
+fn once(invocation: &Invocation, user: bool) -> (u8, bool) {
     let host = if user {
         User::find(|name| std::env::var_os(name)).map(|caller| caller.host())
     } else {
@@ -18,12 +24,12 @@ pub(super) fn run(invocation: &Invocation, user: bool) -> u8 {
     };
     match host.and_then(|host| Status::read(&host)) {
         Ok(Some(status)) => {
-            invocation.print(&status, || render(&status, now()));
-            u8::from(!status.in_force)
+            let read = invocation.print(&status, || render(&status, now(), Style::of_stdout()));
+            (u8::from(!status.in_force), read)
         }
         Ok(None) => {
             let data = json!({ "version": 1, "running": false });
-            invocation.print(&data, || {
+            let read = invocation.print(&data, || {
                 let (manager, look) =
                     if user { ("systemctl --user", "client show") } else { ("systemctl", "check") };
                 format!(
@@ -31,17 +37,19 @@ pub(super) fn run(invocation: &Invocation, user: bool) -> u8 {
                      `keepalive-policy {look}` looks without it.\n"
                 )
             });
-            NOT_RUNNING
+            (NOT_RUNNING, read)
         }
         Err(error) => {
             complain(&error);
-            NOT_RUNNING
+            (NOT_RUNNING, true)
         }
     }
 }
 
-fn render(status: &Status, now: u64) -> String {
-    let mut text = format!("{}.\n\n", status.summary);
+fn render(status: &Status, now: u64, style: Style) -> String {
+    let summary =
+        if status.in_force { style.good(&status.summary) } else { style.bad(&status.summary) };
+    let mut text = format!("{summary}.\n\n");
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(text, "  {name:<12}{value}");
     };

@@ -19,7 +19,7 @@ pub(super) struct Findings<'t> {
     pub lines: Lines<'t>,
     list: Vec<(Range<usize>, String)>,
     /// What is no fault but worth saying, with its line.
-    notices: Vec<(Option<usize>, &'static str)>,
+    notices: Vec<(Option<usize>, String)>,
     /// Lines that are no TOML; what else is found on them only follows from that.
     broken_lines: BTreeSet<usize>,
 }
@@ -43,14 +43,15 @@ impl<'t> Findings<'t> {
         self.broken_lines.insert(line);
     }
 
-    /// Notes what is valid but has no effect; without a key it is about the whole policy.
-    pub fn notice(&mut self, entry: Option<&Entry<'_>>, message: &'static str) {
-        self.notices.push((entry.map(|entry| self.lines.number(entry.key.start)), message));
+    /// Notes what is valid but worth a word; without a key it is about the whole policy.
+    pub fn notice(&mut self, entry: Option<&Entry<'_>>, message: impl Into<String>) {
+        let line = entry.map(|entry| self.lines.number(entry.key.start));
+        self.notices.push((line, message.into()));
     }
 
-    /// The notices in order of position.
+    /// The notices in order of position, those of one line as they were found.
     pub fn notices(&mut self, path: &Path) -> Vec<String> {
-        self.notices.sort_unstable();
+        self.notices.sort_by_key(|(line, _)| *line);
         let place = |line: &Option<usize>| line.map(|line| format!(":{line}")).unwrap_or_default();
         let notice =
             |(line, message): &(_, _)| format!("{}{}: {message}", path.display(), place(line));

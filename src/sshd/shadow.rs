@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
+use super::dialect::Dialect;
 use super::syntax::prefix_includes;
 use super::tree::{Entry, Tree, lexical};
 use crate::host::private_directory::PrivateDirectory;
@@ -29,13 +30,13 @@ pub struct Shadow {
 }
 
 impl Shadow {
-    /// Writes the shadow of `tree`.
+    /// Writes the shadow of `tree`, as an sshd of this grammar reads it.
     ///
     /// # Errors
     /// When the disk refuses, or the tree has something whose meaning to sshd can't be told: a
     /// FIFO, a file that we can't read, a path that climbs above `/`.
-    pub fn write(host: &Host, tree: &Tree) -> Result<Self, HostError> {
-        Self::write_as(host, tree, |_, bytes, prefix| prefix_includes(bytes, prefix))
+    pub fn write(host: &Host, tree: &Tree, dialect: &Dialect) -> Result<Self, HostError> {
+        Self::write_as(host, tree, |_, bytes, prefix| prefix_includes(bytes, prefix, dialect))
     }
 
     /// The same where `rewrite` makes the copy of a file: given its path, its content, and the
