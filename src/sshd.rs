@@ -116,6 +116,9 @@ pub struct Observed {
     pub copies: BTreeMap<PathBuf, Vec<u8>>,
     /// Whether this is the running machine.
     pub live: bool,
+    /// Whether sshd refuses the tree, and accepts it without what is of our making: an `Include`
+    /// of our drop-in has come to stand in a `Match` block, where `TCPKeepAlive` is not allowed.
+    pub ours_to_blame: bool,
     /// Whether the listener has loaded what is on disk.
     pub freshness: service::loaded::Freshness,
     /// Where something of ours may stand.
@@ -164,12 +167,7 @@ impl Resource for Sshd {
         let mut looked_at = vec![PathBuf::from(plan::place::DROP_IN_DIRECTORY)];
         looked_at.extend(places.paths().cloned());
         let snapshot = tree::snapshot::read(host, &main, &looked_at, &dialect)?;
-        let verdict = judge::judge_for(
-            host,
-            &snapshot.tree,
-            service.daemon(),
-            &[judge::Connection::default()],
-        )?;
+        let verdict = judged(host, &snapshot.tree, &service)?;
         let mut copies = BTreeMap::new();
         for path in places.paths() {
             match Originals::kept_copy(host, path) {
@@ -180,9 +178,10 @@ impl Resource for Sshd {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(Observed {
+        let mut observed = Observed {
             preset: preset::values(service.options(), &dialect),
-            verdict: verdict.into_iter().next().unwrap_or(judge::Verdict::NoSshd),
+            verdict,
+            ours_to_blame: false,
             freshness: service.freshness(host, &snapshot.tree),
             places,
             tree: snapshot.tree,
@@ -191,7 +190,9 @@ impl Resource for Sshd {
             service,
             dialect,
             copies,
-        })
+        };
+        observed.ours_to_blame = observed.is_ours_to_blame(host)?;
+        Ok(observed)
     }
 
     fn plan(&self, desired: &Desired, observed: &Observed) -> Plan<plan::Change> {
@@ -233,6 +234,28 @@ impl Resource for Sshd {
 
     fn watched(&self, observed: &Observed) -> BTreeSet<PathBuf> {
         observed.watched.clone()
+    }
+}
+
+/// What sshd says of a tree, to a connection that no block treats apart.
+fn judged(
+    host: &Host,
+    tree: &tree::Tree,
+    service: &service::Service,
+) -> Result<judge::Verdict, HostError> {
+    let connections = [judge::Connection::default()];
+    let verdicts = judge::judge_for(host, tree, service.daemon(), &connections)?;
+    Ok(verdicts.into_iter().next().unwrap_or(judge::Verdict::NoSshd))
+}
+
+impl Observed {
+    fn is_ours_to_blame(&self, host: &Host) -> Result<bool, HostError> {
+        let bare = plan::place::without_ours(self);
+        if !matches!(self.verdict, judge::Verdict::Refused(_)) || bare == self.tree {
+            return Ok(false);
+        }
+        let verdict = judged(host, &bare, &self.service)?;
+        Ok(matches!(verdict, judge::Verdict::Accepted(_)))
     }
 }
 

@@ -57,7 +57,7 @@ mod tests {
     fn change(text: &str) -> Install {
         let file = Entry::File { bytes: text.into(), real: "/c".into() };
         let candidate = Tree { main: "/c".into(), entries: [("/c".into(), file)].into() };
-        Install { edits: Vec::new(), candidate, expect: BTreeMap::new() }
+        Install { edits: Vec::new(), candidate, expect: BTreeMap::new(), reference: None }
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub struct Install {
     pub candidate: Tree,
     /// The values that must come out of it for a connection that matches no block.
     pub expect: BTreeMap<Keyword, Value>,
+    /// What everything else must stay as, where sshd refuses the tree as it stands because of a
+    /// file of ours: the same tree without it.
+    pub reference: Option<Tree>,
 }
 
 /// Writes the edits and makes new connections use them, or leaves everything as it was.
@@ -135,7 +138,8 @@ impl Transaction<'_> {
 
     /// Accepted, with the values that were meant and no other keyword changed.
     fn judge_candidate(&self) -> Result<(), Refusal> {
-        let before = accepted(self.host, &self.before, self.service)?;
+        let before = self.install.reference.as_ref().unwrap_or(&self.before);
+        let before = accepted(self.host, before, self.service)?;
         let after = accepted(self.host, &self.install.candidate, self.service)?;
         let (Some(before), Some(after)) = (before, after) else { return Ok(()) };
         let foreign = before.foreign_changes(&after);

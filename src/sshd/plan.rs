@@ -48,6 +48,10 @@ fn judged(desired: &Desired, observed: &Observed, policy: &Path) -> Plan<Change>
             "{} is not there, so no sshd is configured",
             observed.tree.main.display()
         )),
+        Verdict::Refused(_) if observed.ours_to_blame => {
+            let settings = blocked(desired, std::iter::empty()).settings;
+            Plan { settings, ..correct(desired, observed, policy, &evaluation) }
+        }
         Verdict::Refused(complaints) => {
             blocked(desired, complaints.iter().map(|complaint| refused(complaint, observed)))
         }
@@ -88,7 +92,9 @@ fn correct(
     let changes = if !edits.is_empty() {
         let expect = Keyword::ALL.map(|keyword| (keyword, outcome.global(keyword).value));
         let candidate = after.clone();
-        vec![Change::Install { install: Install { edits, candidate, expect: expect.into() }, load }]
+        let reference = observed.ours_to_blame.then(|| place::without_ours(observed));
+        let install = Install { edits, candidate, expect: expect.into(), reference };
+        vec![Change::Install { install, load }]
     } else if behind.is_empty() {
         Vec::new()
     } else {

@@ -50,6 +50,18 @@ undone() {
     await 10 "the journal to tell of $1" told KEEPALIVE_EVENT=corrected KEEPALIVE_SETTING="$1"
 }
 
+unit_is_active() { [ "$(property $unit ActiveState)" = active ]; }
+
+# The daemon looks at everything once more; what it said before stays in view.
+look_again() {
+    local before=$journal_mark
+    mark_journal
+    box systemctl reload $unit
+    await 10 "the policy to be read" told KEEPALIVE_EVENT=policy
+    await 60 "the look to be over" unit_is_active
+    journal_mark=$before
+}
+
 start_daemon() {
     mark_journal
     box systemctl start $unit

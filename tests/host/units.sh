@@ -14,14 +14,9 @@ check_says() {
 # Something of the journal that is there once and no more, although the daemon looks again.
 told_once() {
     await 20 "the journal to tell of $1" told "$1"
-    mark_journal_at=$journal_mark
-    box systemctl reload $unit
-    await 20 "the daemon to look again" unit_is_active
-    journal_mark=$mark_journal_at
+    look_again
     [ "$(journal "$1" | wc -l)" = 1 ]
 }
-
-unit_is_active() { [ "$(property $unit ActiveState)" = active ]; }
 
 boot_with_tree
 install_in_box >/dev/null 2>&1

@@ -49,7 +49,11 @@ impl Image {
         }
         let expect = BTreeMap::from([(Keyword::ClientAliveInterval, Value::Number(interval))]);
         let host = self.host();
-        install(&host, &Install { edits, candidate, expect }, &observe(&host).unwrap())
+        install(
+            &host,
+            &Install { edits, candidate, expect, reference: None },
+            &observe(&host).unwrap(),
+        )
     }
 
     fn content(&self, path: &str) -> Option<String> {
@@ -234,7 +238,7 @@ impl Running {
         candidate.entries.insert(self.path("sshd_config"), file);
         let expect =
             BTreeMap::from([(Keyword::ClientAliveInterval, Value::Number(interval.into()))]);
-        let install_ = Install { edits: vec![edit], candidate, expect };
+        let install_ = Install { edits: vec![edit], candidate, expect, reference: None };
         install(&Host::live(), &install_, &self.service())
     }
 

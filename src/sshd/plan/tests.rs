@@ -34,6 +34,7 @@ pub(super) fn observed(files: &[(&str, &str)]) -> Observed {
         entries.insert(path(name), file);
     }
     let mut observed = Observed {
+        ours_to_blame: false,
         tree: Tree { main: path(MAIN), entries },
         verdict: Verdict::NoSshd,
         service: Service {
