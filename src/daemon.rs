@@ -19,6 +19,7 @@ use crate::policy::{self, Policy};
 use crate::reconcile::{Problem, Resource, Severity};
 use crate::report::journal;
 use crate::report::status::Status;
+use crate::ssh_client::{SshClient, Whose};
 use crate::sshd::Sshd;
 use crate::sshd::instance::Instance;
 use crate::sysctl::boot::Boot;
@@ -51,13 +52,13 @@ const POLICY: &str = "policy";
 /// `EX_CONFIG`: the unit says `RestartPreventExitStatus=78`, since a restart would not help.
 const BAD_ENVIRONMENT: u8 = 78;
 
-/// Runs until SIGTERM or SIGINT. Gives the exit code.
+/// Runs until SIGTERM or SIGINT, for the host or for one user's own client. Gives the exit code.
 #[must_use]
-pub fn run(host: Host, policy: Policy) -> u8 {
+pub fn run(host: Host, policy: Policy, whose: Whose) -> u8 {
     journal::init();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(serve(host, policy)),
+        Ok(runtime) => runtime.block_on(serve(host, policy, whose)),
         Err(error) => Err(error),
     };
     match result {
@@ -69,8 +70,11 @@ pub fn run(host: Host, policy: Policy) -> u8 {
     }
 }
 
-async fn serve(host: Host, policy: Policy) -> std::io::Result<u8> {
-    let misplaced = misplaced(&host, &policy);
+async fn serve(host: Host, policy: Policy, whose: Whose) -> std::io::Result<u8> {
+    let misplaced = match whose {
+        Whose::Everybodys => misplaced(&host, &policy),
+        Whose::Users(_) => Vec::new(),
+    };
     for problem in &misplaced {
         error!(keepalive_event = "refused", "{problem}");
     }
@@ -80,8 +84,8 @@ async fn serve(host: Host, policy: Policy) -> std::io::Result<u8> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
-    sweep::leftovers(&host, &policy);
-    let mut daemon = Daemon::start(host, policy);
+    sweep::leftovers(&host, &policy, &whose);
+    let mut daemon = Daemon::start(host, policy, whose);
     let mut ping = daemon.service.ping_interval().map(interval);
     if let Some(ping) = &mut ping {
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -138,6 +142,7 @@ struct Party {
 #[derive(Debug)]
 struct Daemon {
     host: Host,
+    whose: Whose,
     policy: Arc<Policy>,
     generation: u64,
     /// The generation that the service manager waits for, while it does.
@@ -156,7 +161,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn start(host: Host, policy: Policy) -> Self {
+    fn start(host: Host, policy: Policy, whose: Whose) -> Self {
         let mut state = State::default();
         state.tell_policy(&policy);
         let policy = Arc::new(policy);
@@ -166,6 +171,7 @@ impl Daemon {
         let policy_changed = reconciler::settled(Arc::clone(&policy_due));
         let mut daemon = Self {
             host,
+            whose,
             policy,
             generation: 1,
             announced: Some(1),
@@ -181,16 +187,24 @@ impl Daemon {
             state,
         };
         daemon.watch_anew();
-        daemon.spawn(Live::LOCK, None, Live::default(), live_kind());
-        daemon.spawn(Named::LOCK, None, Named::default(), named_kind());
-        daemon.spawn(Boot::LOCK, None, Boot::default(), boot_kind());
-        daemon.spawn(Sshd::LOCK, None, Sshd::default(), sshd_kind());
+        if daemon.whose == Whose::Everybodys {
+            daemon.spawn(Live::LOCK, None, Live::default(), live_kind());
+            daemon.spawn(Named::LOCK, None, Named::default(), named_kind());
+            daemon.spawn(Boot::LOCK, None, Boot::default(), boot_kind());
+            daemon.spawn(Sshd::LOCK, None, Sshd::default(), sshd_kind());
+        }
+        let whose = daemon.whose.clone();
+        let client = SshClient { policy: daemon.policy.path.clone(), whose };
+        daemon.spawn(SshClient::LOCK, None, client, ssh_client_kind());
         daemon.spawn_instances();
         daemon
     }
 
     /// A reconciler for each instance of sshd that is declared, or was and has not been put back.
     fn spawn_instances(&mut self) {
+        if self.whose != Whose::Everybodys {
+            return;
+        }
         let instances = governed::instances(&self.host, &self.policy.sshd_instances);
         let instances = instances.unwrap_or_else(|error| {
             warn!(
@@ -403,6 +417,15 @@ fn named_kind() -> Kind<Named> {
 fn boot_kind() -> Kind<Boot> {
     Kind {
         desired: |_, policy| policy.sysctl.clone(),
+        resync: |policy| policy.resync_interval,
+        spacing: |_| Duration::ZERO,
+        settle: true,
+    }
+}
+
+fn ssh_client_kind() -> Kind<SshClient> {
+    Kind {
+        desired: |_, policy| policy.ssh_config.clone(),
         resync: |policy| policy.resync_interval,
         spacing: |_| Duration::ZERO,
         settle: true,

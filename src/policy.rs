@@ -88,6 +88,8 @@ impl Policy {
 /// `[ssh_config]`: the host's own ssh client.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SshConfig {
+    /// Whether the kernel's keepalive is used.
+    pub tcp_keep_alive: Option<bool>,
     /// Seconds.
     pub server_alive_interval: Option<u32>,
     /// A count.
@@ -232,9 +234,12 @@ fn read(
         reload_spacing: times.reload_spacing,
         notices: Vec::new(),
     };
-    if policy.sysctl.values.is_empty() && policy.sshd_config.values.is_empty() {
-        findings
-            .notice(None, "nothing is declared in [sysctl] or [sshd_config]: nothing is managed");
+    let client = policy.ssh_config.values();
+    if policy.sysctl.values.is_empty() && policy.sshd_config.values.is_empty() && client.is_empty()
+    {
+        let message =
+            "nothing is declared in [sysctl], [sshd_config] or [ssh_config]: nothing is managed";
+        findings.notice(None, message);
     }
     contradictions::note(&policy, &sections, release, findings);
     policy

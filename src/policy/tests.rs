@@ -44,12 +44,7 @@ fn the_example_declares_what_the_documentation_says() {
     );
     assert_eq!(policy.ssh_config.server_alive_interval, Some(120));
     assert_eq!(policy.ssh_config.server_alive_count_max, Some(30));
-    assert_eq!(
-        policy.notices,
-        [
-            "p.toml:63: [ssh_config] is not enforced yet: its values are checked, and written nowhere"
-        ]
-    );
+    assert_eq!(policy.notices, [""; 0]);
 }
 
 /// What the example shows commented out are the defaults, and valid once it is not commented out.
@@ -94,7 +89,7 @@ fn the_commented_lines_of_the_example_are_the_defaults() {
 
 #[test]
 fn an_empty_policy_manages_nothing_and_says_so() {
-    let nothing = "p.toml: nothing is declared in [sysctl] or [sshd_config]: nothing is managed";
+    let nothing = "p.toml: nothing is declared in [sysctl], [sshd_config] or [ssh_config]: nothing is managed";
     for text in ["", "\n", "# nothing\r\n", "mode = \"audit\"\n[sysctl]\n[sshd_config]\n[path]\n"] {
         let policy = policy(text);
         assert_eq!(policy.notices, [nothing]);
