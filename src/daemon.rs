@@ -19,9 +19,11 @@ use crate::policy::{self, Policy};
 use crate::reconcile::{Problem, Resource, Severity};
 use crate::report::journal;
 use crate::report::status::Status;
+use crate::ssh_client::{SshClient, Whose};
 use crate::sshd::Sshd;
 use crate::sshd::instance::Instance;
 use crate::sysctl::boot::Boot;
+use crate::sysctl::live::named::Named;
 use crate::sysctl::live::{self, Live};
 
 pub mod pace;
@@ -50,13 +52,13 @@ const POLICY: &str = "policy";
 /// `EX_CONFIG`: the unit says `RestartPreventExitStatus=78`, since a restart would not help.
 const BAD_ENVIRONMENT: u8 = 78;
 
-/// Runs until SIGTERM or SIGINT. Gives the exit code.
+/// Runs until SIGTERM or SIGINT, for the host or for one user's own client. Gives the exit code.
 #[must_use]
-pub fn run(host: Host, policy: Policy) -> u8 {
+pub fn run(host: Host, policy: Policy, whose: Whose) -> u8 {
     journal::init();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(serve(host, policy)),
+        Ok(runtime) => runtime.block_on(serve(host, policy, whose)),
         Err(error) => Err(error),
     };
     match result {
@@ -68,15 +70,22 @@ pub fn run(host: Host, policy: Policy) -> u8 {
     }
 }
 
-async fn serve(host: Host, policy: Policy) -> std::io::Result<u8> {
-    if refuse_environment(&live::environment(&host)) {
+async fn serve(host: Host, policy: Policy, whose: Whose) -> std::io::Result<u8> {
+    let misplaced = match whose {
+        Whose::Everybodys => misplaced(&host, &policy),
+        Whose::Users(_) => Vec::new(),
+    };
+    for problem in &misplaced {
+        error!(keepalive_event = "refused", "{problem}");
+    }
+    if !misplaced.is_empty() {
         return Ok(BAD_ENVIRONMENT);
     }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
-    sweep::leftovers(&host, &policy);
-    let mut daemon = Daemon::start(host, policy);
+    sweep::leftovers(&host, &policy, &whose);
+    let mut daemon = Daemon::start(host, policy, whose);
     let mut ping = daemon.service.ping_interval().map(interval);
     if let Some(ping) = &mut ping {
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -99,15 +108,14 @@ async fn serve(host: Host, policy: Policy) -> std::io::Result<u8> {
 
 /// A sandbox in which the daemon would write to another kernel's values than the host's, or not
 /// hear of them, is not run in: it would report success.
-fn refuse_environment(problems: &[Problem]) -> bool {
-    for problem in problems {
-        if problem.severity == Severity::Blocked {
-            error!(keepalive_event = "refused", "{problem}");
-        } else {
-            warn!(keepalive_event = "notice", "{problem}");
-        }
+fn misplaced(host: &Host, policy: &Policy) -> Vec<Problem> {
+    let problems = live::environment(host, &policy.sysctl);
+    let (refused, noted): (Vec<_>, Vec<_>) =
+        problems.into_iter().partition(|problem| problem.severity == Severity::Blocked);
+    for problem in noted {
+        warn!(keepalive_event = "notice", "{problem}");
     }
-    problems.iter().any(|problem| problem.severity == Severity::Blocked)
+    refused
 }
 
 async fn tick(interval: &mut Option<tokio::time::Interval>) {
@@ -134,6 +142,7 @@ struct Party {
 #[derive(Debug)]
 struct Daemon {
     host: Host,
+    whose: Whose,
     policy: Arc<Policy>,
     generation: u64,
     /// The generation that the service manager waits for, while it does.
@@ -152,7 +161,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn start(host: Host, policy: Policy) -> Self {
+    fn start(host: Host, policy: Policy, whose: Whose) -> Self {
         let mut state = State::default();
         state.tell_policy(&policy);
         let policy = Arc::new(policy);
@@ -162,6 +171,7 @@ impl Daemon {
         let policy_changed = reconciler::settled(Arc::clone(&policy_due));
         let mut daemon = Self {
             host,
+            whose,
             policy,
             generation: 1,
             announced: Some(1),
@@ -177,15 +187,24 @@ impl Daemon {
             state,
         };
         daemon.watch_anew();
-        daemon.spawn(Live::LOCK, None, Live::default(), live_kind());
-        daemon.spawn(Boot::LOCK, None, Boot::default(), boot_kind());
-        daemon.spawn(Sshd::LOCK, None, Sshd::default(), sshd_kind());
+        if daemon.whose == Whose::Everybodys {
+            daemon.spawn(Live::LOCK, None, Live::default(), live_kind());
+            daemon.spawn(Named::LOCK, None, Named::default(), named_kind());
+            daemon.spawn(Boot::LOCK, None, Boot::default(), boot_kind());
+            daemon.spawn(Sshd::LOCK, None, Sshd::default(), sshd_kind());
+        }
+        let whose = daemon.whose.clone();
+        let client = SshClient { policy: daemon.policy.path.clone(), whose };
+        daemon.spawn(SshClient::LOCK, None, client, ssh_client_kind());
         daemon.spawn_instances();
         daemon
     }
 
     /// A reconciler for each instance of sshd that is declared, or was and has not been put back.
     fn spawn_instances(&mut self) {
+        if self.whose != Whose::Everybodys {
+            return;
+        }
         let instances = governed::instances(&self.host, &self.policy.sshd_instances);
         let instances = instances.unwrap_or_else(|error| {
             warn!(
@@ -276,7 +295,7 @@ impl Daemon {
     fn reload(&mut self) {
         self.service.reloading();
         self.announced = Some(self.generation);
-        match policy::load(&self.policy.path) {
+        match self.load() {
             Ok(policy) => self.adopt(policy),
             Err(rejection) => {
                 self.state.tell_rejection(&self.policy.path, &rejection);
@@ -288,11 +307,21 @@ impl Daemon {
 
     /// The file changed: no news if it still says the same.
     fn reload_if_changed(&mut self) {
-        match policy::load(&self.policy.path) {
+        match self.load() {
             Ok(policy) if policy == *self.policy => {}
             Ok(policy) => self.adopt(policy),
             Err(rejection) => self.state.tell_rejection(&self.policy.path, &rejection),
         }
+    }
+
+    /// The policy as the file has it now, if it can be kept here.
+    fn load(&self) -> Result<Policy, String> {
+        let policy = policy::load(&self.policy.path).map_err(|rejection| rejection.to_string())?;
+        let refused = misplaced(&self.host, &policy);
+        if refused.is_empty() {
+            return Ok(policy);
+        }
+        Err(refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     }
 
     fn adopt(&mut self, policy: Policy) {
@@ -372,9 +401,31 @@ fn live_kind() -> Kind<Live> {
     }
 }
 
+/// Not worth a wake-up of its own while nobody asks for namespaces.
+fn named_kind() -> Kind<Named> {
+    Kind {
+        desired: |_, policy| policy.namespaces.clone(),
+        resync: |policy| match policy.namespaces.values.is_empty() {
+            true => policy.resync_interval,
+            false => policy.live_interval,
+        },
+        spacing: |_| Duration::ZERO,
+        settle: true,
+    }
+}
+
 fn boot_kind() -> Kind<Boot> {
     Kind {
         desired: |_, policy| policy.sysctl.clone(),
+        resync: |policy| policy.resync_interval,
+        spacing: |_| Duration::ZERO,
+        settle: true,
+    }
+}
+
+fn ssh_client_kind() -> Kind<SshClient> {
+    Kind {
+        desired: |_, policy| policy.ssh_config.clone(),
         resync: |policy| policy.resync_interval,
         spacing: |_| Duration::ZERO,
         settle: true,

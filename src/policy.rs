@@ -51,6 +51,9 @@ pub struct Policy {
     pub mode: Mode,
     /// `[sysctl]`.
     pub sysctl: crate::sysctl::Desired,
+    /// `[sysctl] namespaces`: the same values for the named network namespaces, where "named" is
+    /// asked for; else nothing is declared for them.
+    pub namespaces: crate::sysctl::Desired,
     /// `[sshd_config]`.
     pub sshd_config: crate::sshd::Desired,
     /// `[[sshd_config.instance]]`: the sshds to which it applies besides the host's own.
@@ -85,6 +88,8 @@ impl Policy {
 /// `[ssh_config]`: the host's own ssh client.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SshConfig {
+    /// Whether the kernel's keepalive is used.
+    pub tcp_keep_alive: Option<bool>,
     /// Seconds.
     pub server_alive_interval: Option<u32>,
     /// A count.
@@ -207,6 +212,7 @@ fn read(
     };
     let mut sshd_config = sshd_config::read(&sections.sshd_config, findings);
     let objective = objective::read(&sections.objective, &mut sshd_config, release, findings);
+    let (sysctl, namespaces) = sysctl::read(&sections.sysctl, findings);
     let sshd_instances = instance::read(&sections.sshd_config, findings);
     if !sshd_instances.is_empty() && sshd_config.values.is_empty() {
         let entry = sections.sshd_config.get("instance");
@@ -216,7 +222,8 @@ fn read(
     let policy = Policy {
         path: path.to_owned(),
         mode: mode.unwrap_or(Mode::Enforce),
-        sysctl: sysctl::read(&sections.sysctl, findings),
+        sysctl,
+        namespaces,
         sshd_config,
         sshd_instances,
         ssh_config: ssh_config::read(&sections.ssh_config, findings),
@@ -227,9 +234,12 @@ fn read(
         reload_spacing: times.reload_spacing,
         notices: Vec::new(),
     };
-    if policy.sysctl.values.is_empty() && policy.sshd_config.values.is_empty() {
-        findings
-            .notice(None, "nothing is declared in [sysctl] or [sshd_config]: nothing is managed");
+    let client = policy.ssh_config.values();
+    if policy.sysctl.values.is_empty() && policy.sshd_config.values.is_empty() && client.is_empty()
+    {
+        let message =
+            "nothing is declared in [sysctl], [sshd_config] or [ssh_config]: nothing is managed";
+        findings.notice(None, message);
     }
     contradictions::note(&policy, &sections, release, findings);
     policy

@@ -33,6 +33,16 @@ fn demo() {
 }
 
 #[test]
+fn client() {
+    passes("client.sh");
+}
+
+#[test]
+fn client_idle() {
+    passes("client-idle.sh");
+}
+
+#[test]
 fn disk() {
     passes("disk.sh");
 }
@@ -63,4 +73,9 @@ fn fatal() {
 #[test]
 fn storm() {
     passes("storm.sh");
+}
+
+#[test]
+fn environment() {
+    passes("environment.sh");
 }

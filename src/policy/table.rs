@@ -61,13 +61,17 @@ impl Table {
             Self::Top => {
                 vec!["mode", "sysctl", "sshd_config", "ssh_config", "path", "objective", "daemon"]
             }
-            Self::Sysctl => Key::ALL.map(Key::name).to_vec(),
+            Self::Sysctl => {
+                let mut keys = Key::ALL.map(Key::name).to_vec();
+                keys.push("namespaces");
+                keys
+            }
             Self::SshdConfig => {
                 let mut keys = Keyword::ALL.map(Keyword::name).to_vec();
                 keys.extend(["never_disconnect", "match_blocks", "instance"]);
                 keys
             }
-            Self::SshConfig => vec!["ServerAliveInterval", "ServerAliveCountMax"],
+            Self::SshConfig => vec!["TCPKeepAlive", "ServerAliveInterval", "ServerAliveCountMax"],
             Self::Path => vec!["hops"],
             Self::Objective => vec!["survive_idle", "notice_dead_peer"],
             Self::Daemon => vec!["live_interval", "resync_interval", "reload_spacing"],

@@ -44,12 +44,7 @@ fn the_example_declares_what_the_documentation_says() {
     );
     assert_eq!(policy.ssh_config.server_alive_interval, Some(120));
     assert_eq!(policy.ssh_config.server_alive_count_max, Some(30));
-    assert_eq!(
-        policy.notices,
-        [
-            "p.toml:54: [ssh_config] is not enforced yet: its values are checked, and written nowhere"
-        ]
-    );
+    assert_eq!(policy.notices, [""; 0]);
 }
 
 /// What the example shows commented out are the defaults, and valid once it is not commented out.
@@ -67,7 +62,9 @@ fn the_commented_lines_of_the_example_are_the_defaults() {
         })
         .flat_map(|line| [line, "\n"])
         .collect();
-    let (default, shown) = (policy(EXAMPLE), policy(&uncommented));
+    let (default, mut shown) = (policy(EXAMPLE), policy(&uncommented));
+    let retries = shown.sysctl.values.remove(&Key::Retries2);
+    assert_eq!(retries, Some(Key::Retries2.kernel_default()));
     assert_eq!(shown.hops.len(), 2);
     // What it sets explicitly meets the objective, so that nothing is left to derive.
     let derived = shown.objective.as_ref().unwrap();
@@ -77,7 +74,14 @@ fn the_commented_lines_of_the_example_are_the_defaults() {
     let notices = default.notices.clone();
     assert_eq!(Policy { hops, sshd_instances, objective: None, notices, ..shown }, default);
     let set: Vec<&str> = uncommented.lines().filter(|line| !line.starts_with('#')).collect();
-    for key in ["never_disconnect", "match_blocks", "hops", "live_interval", "resync_interval"] {
+    for key in [
+        "namespaces",
+        "never_disconnect",
+        "match_blocks",
+        "hops",
+        "live_interval",
+        "resync_interval",
+    ] {
         assert!(set.iter().any(|line| line.starts_with(key)), "{key} is not in the example");
     }
     assert!(set.iter().any(|line| line.starts_with("reload_spacing")));
@@ -85,7 +89,7 @@ fn the_commented_lines_of_the_example_are_the_defaults() {
 
 #[test]
 fn an_empty_policy_manages_nothing_and_says_so() {
-    let nothing = "p.toml: nothing is declared in [sysctl] or [sshd_config]: nothing is managed";
+    let nothing = "p.toml: nothing is declared in [sysctl], [sshd_config] or [ssh_config]: nothing is managed";
     for text in ["", "\n", "# nothing\r\n", "mode = \"audit\"\n[sysctl]\n[sshd_config]\n[path]\n"] {
         let policy = policy(text);
         assert_eq!(policy.notices, [nothing]);
@@ -115,6 +119,29 @@ fn a_sysctl_is_the_same_in_every_spelling_of_toml() {
 }
 
 #[test]
+fn few_retries_are_taken_with_a_notice() {
+    let notices =
+        |value: u32| policy(&format!("[sysctl]\nnet.ipv4.tcp_retries2 = {value}")).notices;
+    assert_eq!(
+        notices(5),
+        [
+            "p.toml:2: net.ipv4.tcp_retries2 = 5 ends every connection in use, also of others than sshd, after an outage of 12 to 24 s; RFC 1122 asks for at least 100 s, which is 8"
+        ]
+    );
+    assert_eq!(notices(8), [""; 0]);
+}
+
+#[test]
+fn named_namespaces_get_the_same_values_where_they_are_asked_for() {
+    let of = |line: &str| policy(&format!("[sysctl]\nnet.ipv4.tcp_keepalive_time = 600\n{line}"));
+    for line in ["", "namespaces = [\"host\"]"] {
+        assert!(of(line).namespaces.values.is_empty());
+    }
+    let asked = of("namespaces = [\"host\", \"named\"]");
+    assert_eq!(asked.namespaces, asked.sysctl);
+}
+
+#[test]
 fn values_at_the_edges_are_taken() {
     for (text, key, value) in [
         ("net.ipv4.tcp_keepalive_time = 1", Key::KeepaliveTime, 1),
@@ -122,6 +149,8 @@ fn values_at_the_edges_are_taken() {
         ("net.ipv4.tcp_keepalive_intvl = 1", Key::KeepaliveIntvl, 1),
         ("net.ipv4.tcp_keepalive_probes = 1", Key::KeepaliveProbes, 1),
         ("net.ipv4.tcp_keepalive_probes = 255", Key::KeepaliveProbes, 255),
+        ("net.ipv4.tcp_retries2 = 3", Key::Retries2, 3),
+        ("net.ipv4.tcp_retries2 = 255", Key::Retries2, 255),
     ] {
         assert_eq!(policy(&format!("[sysctl]\n{text}")).sysctl.values.get(&key), Some(&value));
     }
