@@ -16,7 +16,7 @@ docdir     = $(PREFIX)/share/doc/keepalive-policy
 policy     = /etc/keepalive-policy.toml
 
 sources  := Cargo.toml Cargo.lock $(shell find src -name '*.rs')
-scripts  := .ci/run $(wildcard packaging/*.sh tests/host/*.sh)
+scripts  := .ci/run $(wildcard packaging/*.sh tests/host/*.sh tests/oracle/*.sh)
 manpages := $(wildcard packaging/man/*.[1-8])
 
 .PHONY: help
@@ -43,6 +43,10 @@ demo: deps-demo $(BINARY) ## five real drifts undone, on a throw-away host
 test: deps-test lint audit check-unit check-man ## everything that must hold, in under fifteen minutes
 	$(CARGO) test --locked
 
+.PHONY: test-long
+test-long: deps-demo $(BINARY) ## 200 drifts, each with a reload, under a client that connects all the time
+	KEEPALIVE_POLICY=$(abspath $(BINARY)) tests/host/storm.sh 200
+
 .PHONY: lint
 lint: deps-test ## formatting, clippy, shellcheck
 	$(CARGO) fmt --check
@@ -67,13 +71,20 @@ fuzz-oracle: deps-test ## a long comparison with the real sshd, systemd-sysctl a
 	KEEPALIVE_ORACLE_TREES=$${KEEPALIVE_ORACLE_TREES:-10000} \
 	    $(CARGO) test --locked --release --test oracle_sshd --test oracle_sysctl
 
+.PHONY: fuzz
+fuzz: deps-fuzz ## coverage-guided fuzzing of the syntax of sshd_config, for ten minutes
+	mkdir -p tests/fuzz/target/found
+	$(CARGO) fuzz run --sanitizer none --fuzz-dir tests/fuzz syntax \
+	    tests/fuzz/target/found tests/fuzz/corpus/syntax -- \
+	    -max_total_time=$${KEEPALIVE_FUZZ_SECONDS:-600} -timeout=10 -max_len=4096
+
 .PHONY: bench
 bench: deps-demo ## how fast, as ratios to a bare floor measured in the same run
 	$(CARGO) bench --locked --bench enforcement
 
-.PHONY: deps deps-build deps-demo deps-test
+.PHONY: deps deps-build deps-demo deps-test deps-fuzz
 deps: deps-test ## what building, demo and test need, by Debian's packages
-deps-build deps-demo deps-test: deps-%:
+deps-build deps-demo deps-test deps-fuzz: deps-%:
 	@packaging/deps.sh $*
 
 .PHONY: fmt
@@ -93,6 +104,7 @@ install: $(BINARY) ## into $(DESTDIR)$(PREFIX); enables and starts nothing
 	@set -e; for page in $(manpages); do \
 	    install -v -D -m 0644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
 	install -D -m 0644 config.example.toml $(DESTDIR)$(docdir)/config.example.toml
+	install -m 0644 systemd/named-namespaces.conf $(DESTDIR)$(docdir)/named-namespaces.conf
 	@if [ -e $(DESTDIR)$(policy) ]; then echo "$(policy) is there already, left as it is"; \
 	else install -v -D -m 0644 config.example.toml $(DESTDIR)$(policy); fi
 	@$(tell-systemd)
@@ -104,6 +116,6 @@ uninstall: ## stops it, puts back what it changed on the host, removes what inst
 	@for page in $(notdir $(manpages)); do rm -fv $(DESTDIR)$(mandir)/man$${page##*.}/$$page; done
 	@if cmp -s config.example.toml $(DESTDIR)$(policy); then rm -fv $(DESTDIR)$(policy); \
 	elif [ -e $(DESTDIR)$(policy) ]; then echo "$(policy) was changed since it was installed, left as it is"; fi
-	rm -f $(DESTDIR)$(docdir)/config.example.toml
+	rm -f $(DESTDIR)$(docdir)/config.example.toml $(DESTDIR)$(docdir)/named-namespaces.conf
 	-rmdir $(DESTDIR)$(docdir)
 	@$(tell-systemd)

@@ -25,11 +25,17 @@ const SSHD: &[&str] = &["/usr/sbin/sshd", "-T"];
 
 /// Starts of the daemon. Between two starts only a few corrections are measured: more of one
 /// setting within a minute would be somebody quarrelling, and are spaced out on purpose.
-const STARTS: usize = 25;
+const STARTS: usize = 15;
 const CORRECTIONS: usize = 7;
+
+/// Deletions of the drop-in, and runs of a command.
+const SAMPLES: usize = 15;
 
 /// Between two samples, so that each finds the daemon asleep, as a drift out of the blue does.
 const GAP: Duration = Duration::from_millis(20);
+
+/// Between two corrections of sshd: it is reloaded once in `reload_spacing`, 2 s, at most.
+const REST: Duration = Duration::from_millis(2500);
 
 /// A correction that takes longer than this has failed.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -50,22 +56,22 @@ fn measure() -> Outcome<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{:<44} {:>11} {:>11} {:>7}", "median of each", "ours", "floor", "ratio")?;
 
-    let (mut live, mut file) = (Vec::new(), Vec::new());
+    let mut live = Vec::new();
     for _ in 0..STARTS {
         restart_daemon()?;
         for _ in 0..CORRECTIONS {
             live.push(correction()?);
         }
-        file.push(reappearance()?);
     }
+    let file: Vec<Duration> = (0..SAMPLES).map(|_| reappearance()).collect::<Outcome<_>>()?;
     run(&["systemctl", "stop", "keepalive-policy"])?;
     let floor = watched_by_least(|| (0..live.len()).map(|_| correction()).collect())?;
-    let judged = times(STARTS, || run(SSHD))?;
+    let judged = times(SAMPLES, || run(SSHD))?;
     row(&mut out, "sysctl -w to corrected / inotify and a write", &live, &floor)?;
     row(&mut out, "drop-in deleted to back / one `sshd -T`", &file, &judged)?;
 
     restart_daemon()?;
-    let check = times(STARTS, || run(&["keepalive-policy", "check"]))?;
+    let check = times(SAMPLES, || run(&["keepalive-policy", "check"]))?;
     row(&mut out, "`keepalive-policy check` / one `sshd -T`", &check, &judged)?;
 
     writeln!(out, "\nthe daemon at rest: {}", memory()?)?;
@@ -87,7 +93,7 @@ fn correction() -> Outcome<Duration> {
 
 /// From the deletion of the drop-in to its being there again, judged by sshd.
 fn reappearance() -> Outcome<Duration> {
-    park_timeout(GAP);
+    park_timeout(REST);
     let begin = Instant::now();
     std::fs::remove_file(DROP_IN)?;
     while !Path::new(DROP_IN).exists() {

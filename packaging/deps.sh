@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# deps.sh build|demo|test: what that needs, installed by Debian's package names where it is missing.
+# deps.sh build|demo|test|fuzz: what that needs, installed by Debian's package names where it is missing.
 # Nothing is asked of the network when nothing is missing, and no service is started or enabled.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
@@ -20,6 +20,8 @@ ip iproute2
 strace strace
 shellcheck shellcheck
 man man-db"
+for_fuzz="$for_build
+g++ g++"
 
 missing() {
     local thing package
@@ -81,9 +83,14 @@ case ${1:-} in
     build) table=$for_build ;;
     demo) table=$for_demo ;;
     test) table=$for_test ;;
-    *) echo "usage: deps.sh build|demo|test" >&2; exit 2 ;;
+    fuzz) table=$for_fuzz ;;
+    *) echo "usage: deps.sh build|demo|test|fuzz" >&2; exit 2 ;;
 esac
 mapfile -t packages < <(missing <<<"$table")
 [ ${#packages[@]} = 0 ] || install_packages "${packages[@]}"
 need_cargo
 [ "$1" != test ] || need_cargo_tools
+[ "$1" != fuzz ] || cargo fuzz --version >/dev/null 2>&1 || {
+    echo "installing cargo-fuzz, once: about a minute" >&2
+    cargo install --locked --quiet cargo-fuzz
+}

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use crate::host::Host;
@@ -14,9 +14,13 @@ use crate::reconcile::Report;
 mod apply;
 mod check;
 mod diff;
+mod explain;
+mod hops;
 mod restore;
+mod sessions;
 mod status;
 mod validate;
+mod watch;
 
 /// Where the policy is, below the root.
 const POLICY: &str = "etc/keepalive-policy.toml";
@@ -58,18 +62,33 @@ enum Command {
     Daemon,
     /// Show every declared setting: desired, effective, source. Exits 0 when all comply, 1 on
     /// drift, 2 when it could not be told
-    Check,
+    Check(Watch),
     /// Show what `apply` would change. Exits 0 when nothing, 1 when something, 2 on an error
     Diff,
     /// Bring the host into line once, and verify. Exits 0 when in force, 1 when not, 2 on an error
     Apply,
     /// Show what the daemon last saw and did. Exits 0 when in force, 1 when not, 3 when it does
     /// not run
-    Status,
+    Status(Watch),
+    /// List the live sessions of sshd with their kernel timers, and those on older settings
+    Sessions(Watch),
+    /// Explain who decides about each setting, when a dead peer is noticed, and whether sessions
+    /// survive the path. Exits 0, 1 when a hop is not survived, 2 when it could not be told
+    Explain,
+    /// List the middleboxes that [path] hops can name, with how long each forgives silence
+    Hops,
     /// Check the policy file alone. Exits 0, or 78 with all findings
     Validate,
     /// Undo everything that this tool ever changed
     Restore,
+}
+
+/// Of the commands that can go on.
+#[derive(Debug, Clone, Copy, Args)]
+struct Watch {
+    /// Go on, with a look every 2 seconds
+    #[arg(long)]
+    watch: bool,
 }
 
 /// What every command gets.
@@ -104,10 +123,13 @@ pub fn run() -> ExitCode {
             Ok(policy) => crate::daemon::run(invocation.host, policy),
             Err(code) => code,
         },
-        Command::Check => check::run(&invocation),
+        Command::Check(watch) => check::run(&invocation, watch),
         Command::Diff => diff::run(&invocation),
         Command::Apply => apply::run(&invocation),
-        Command::Status => status::run(&invocation),
+        Command::Sessions(watch) => sessions::run(&invocation, watch),
+        Command::Status(watch) => status::run(&invocation, watch),
+        Command::Explain => explain::run(&invocation),
+        Command::Hops => hops::run(&invocation),
         Command::Validate => validate::run(&invocation),
         Command::Restore => restore::run(&invocation),
     };
@@ -123,14 +145,14 @@ impl Invocation {
         })
     }
 
-    /// Prints in the form that was asked for.
-    fn print(&self, data: &impl Serialize, text: impl FnOnce() -> String) {
+    /// Prints in the form that was asked for; whether anybody reads it.
+    fn print(&self, data: &impl Serialize, text: impl FnOnce() -> String) -> bool {
         let output = match self.format {
             Format::Text => text(),
             Format::Json => serde_json::to_string_pretty(data).unwrap_or_default() + "\n",
         };
         // A closed pipe (`| head`) is the reader's choice, not an error.
-        let _ = std::io::stdout().write_all(output.as_bytes());
+        std::io::stdout().write_all(output.as_bytes()).is_ok()
     }
 }
 

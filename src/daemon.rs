@@ -13,16 +13,19 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
 
+use crate::governed;
 use crate::host::Host;
 use crate::policy::{self, Policy};
 use crate::reconcile::{Problem, Resource, Severity};
 use crate::report::journal;
 use crate::report::status::Status;
 use crate::sshd::Sshd;
+use crate::sshd::instance::Instance;
 use crate::sysctl::boot::Boot;
 use crate::sysctl::live::named::Named;
 use crate::sysctl::live::{self, Live};
 
+mod kinds;
 pub mod pace;
 pub mod reconciler;
 pub mod service;
@@ -78,7 +81,7 @@ async fn serve(host: Host, policy: Policy) -> std::io::Result<u8> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
-    sweep::leftovers(&host);
+    sweep::leftovers(&host, &policy);
     let mut daemon = Daemon::start(host, policy);
     let mut ping = daemon.service.ping_interval().map(interval);
     if let Some(ping) = &mut ping {
@@ -127,6 +130,8 @@ struct Party {
     due: Arc<Due>,
     busy: Arc<Busy>,
     task: JoinHandle<()>,
+    /// The declared instance of sshd that it is about.
+    instance: Option<Instance>,
     /// What it wants watched, as of its last report.
     watched: BTreeSet<PathBuf>,
 }
@@ -139,7 +144,9 @@ struct Daemon {
     /// The generation that the service manager waits for, while it does.
     announced: Option<u64>,
     orders: watch::Sender<Orders>,
-    parties: BTreeMap<&'static str, Party>,
+    parties: BTreeMap<String, Party>,
+    /// Given to each reconciler.
+    reporting: mpsc::Sender<Seen>,
     reports: mpsc::Receiver<Seen>,
     policy_due: Arc<Due>,
     policy_changed: mpsc::Receiver<()>,
@@ -154,9 +161,8 @@ impl Daemon {
         let mut state = State::default();
         state.tell_policy(&policy);
         let policy = Arc::new(policy);
-        let (orders, receiver) =
-            watch::channel(Orders { generation: 1, policy: Arc::clone(&policy) });
-        let (sender, reports) = mpsc::channel(16);
+        let (orders, _) = watch::channel(Orders { generation: 1, policy: Arc::clone(&policy) });
+        let (reporting, reports) = mpsc::channel(16);
         let policy_due = Arc::new(Due::default());
         let policy_changed = reconciler::settled(Arc::clone(&policy_due));
         let mut daemon = Self {
@@ -166,6 +172,7 @@ impl Daemon {
             announced: Some(1),
             orders,
             parties: BTreeMap::new(),
+            reporting,
             reports,
             policy_due,
             policy_changed,
@@ -175,49 +182,68 @@ impl Daemon {
             state,
         };
         daemon.watch_anew();
-        daemon.spawn(Live::default(), live_kind(), &receiver, &sender);
-        daemon.spawn(Named::default(), named_kind(), &receiver, &sender);
-        daemon.spawn(Boot::default(), boot_kind(), &receiver, &sender);
-        daemon.spawn(Sshd::default(), sshd_kind(), &receiver, &sender);
+        daemon.spawn(Live::LOCK, None, Live::default(), kinds::live());
+        daemon.spawn(Named::LOCK, None, Named::default(), kinds::named());
+        daemon.spawn(Boot::LOCK, None, Boot::default(), kinds::boot());
+        daemon.spawn(Sshd::LOCK, None, Sshd::default(), kinds::sshd());
+        daemon.spawn_instances();
         daemon
     }
 
-    fn spawn<R>(
-        &mut self,
-        resource: R,
-        kind: Kind<R>,
-        orders: &watch::Receiver<Orders>,
-        reports: &mpsc::Sender<Seen>,
-    ) where
+    /// A reconciler for each instance of sshd that is declared, or was and has not been put back.
+    fn spawn_instances(&mut self) {
+        let instances = governed::instances(&self.host, &self.policy.sshd_instances);
+        let instances = instances.unwrap_or_else(|error| {
+            warn!(
+                keepalive_event = "notice",
+                "{error}; instances of sshd that the policy no longer names are not put back"
+            );
+            self.policy.sshd_instances.iter().cloned().collect()
+        });
+        for instance in instances {
+            let name = format!("{} {}", Sshd::LOCK, instance.file.display());
+            if !self.parties.contains_key(&name) {
+                self.spawn(&name, Some(instance.clone()), Sshd::of(instance), kinds::sshd());
+            }
+        }
+    }
+
+    fn spawn<R>(&mut self, name: &str, instance: Option<Instance>, resource: R, kind: Kind<R>)
+    where
         R: Resource + Send + Sync + 'static,
-        R::Desired: Clone + Send + 'static,
+        R::Desired: Send + 'static,
     {
         let (due, busy) = (Arc::new(Due::default()), Arc::new(Busy::new()));
         let wiring = Wiring {
+            name: name.to_owned(),
             due: Arc::clone(&due),
             busy: Arc::clone(&busy),
-            orders: orders.clone(),
-            reports: reports.clone(),
+            orders: self.orders.subscribe(),
+            reports: self.reporting.clone(),
         };
         let run = reconciler::run(Arc::new(resource), self.host.clone(), kind, wiring);
         let task = tokio::spawn(run);
-        self.parties.insert(R::LOCK, Party { due, busy, task, watched: BTreeSet::new() });
+        let party = Party { due, busy, task, instance, watched: BTreeSet::new() };
+        self.parties.insert(name.to_owned(), party);
     }
 
     fn take(&mut self, seen: Seen) {
-        let name = seen.name;
+        let name = seen.name.clone();
         let watched = seen.report.watched.clone();
+        let done_with = self.is_done_with(&seen);
         let deaf = self.state.take(seen);
-        if let Some(party) = self.parties.get_mut(name) {
+        if let Some(party) = self.parties.get_mut(&name) {
             party.watched = watched;
         }
-        if deaf {
+        if done_with {
+            self.retire(&name);
+        } else if deaf {
             // What only the rereading found should have been an event.
             self.watch_anew();
         } else {
-            self.watch_party(name);
+            self.watch_party(&name);
         }
-        let names: Vec<&'static str> = self.parties.keys().copied().collect();
+        let names = self.names();
         if !self.state.complete(&names, 1) {
             return;
         }
@@ -226,6 +252,30 @@ impl Daemon {
             self.announced = None;
             self.service.ready();
         }
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.parties.keys().cloned().collect()
+    }
+
+    /// Whether this is about an instance of sshd that the policy no longer names, and in which
+    /// nothing of ours is left.
+    fn is_done_with(&self, seen: &Seen) -> bool {
+        let instance = self.parties.get(&seen.name).and_then(|party| party.instance.as_ref());
+        instance.is_some_and(|instance| !self.policy.sshd_instances.contains(instance))
+            && seen.generation == self.generation
+            && seen.report.in_force()
+    }
+
+    fn retire(&mut self, name: &str) {
+        if let Some(party) = self.parties.remove(name) {
+            // Its pass is over; what waits is only for the next one, which would find nothing to do.
+            party.task.abort();
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.forget(name);
+        }
+        self.state.forget(name);
     }
 
     /// SIGHUP: the service manager waits for READY=1, whatever the file holds.
@@ -270,6 +320,7 @@ impl Daemon {
         let _ = self
             .orders
             .send(Orders { generation: self.generation, policy: Arc::clone(&self.policy) });
+        self.spawn_instances();
     }
 
     /// Drops all watches, makes new ones, and has everything looked at that may have been missed.
@@ -286,13 +337,12 @@ impl Daemon {
         let armed = watch.set_located(POLICY, &self.policy_due, &own);
         self.state.tell_unwatched(&armed.troubles, self.policy.resync_interval);
         self.policy_due.mark();
-        let names: Vec<&'static str> = self.parties.keys().copied().collect();
-        for name in names {
-            self.watch_party(name);
+        for name in self.names() {
+            self.watch_party(&name);
         }
     }
 
-    fn watch_party(&mut self, name: &'static str) {
+    fn watch_party(&mut self, name: &str) {
         let (Some(watch), Some(party)) = (&mut self.watch, self.parties.get(name)) else { return };
         let armed = watch.set(name, &party.due, &party.watched);
         self.state.tell_unwatched(&armed.troubles, self.policy.resync_interval);
@@ -326,45 +376,5 @@ impl Daemon {
             warn!("{error}");
         }
         info!(keepalive_event = "stop", "stopped; what is in force stays as it is");
-    }
-}
-
-fn live_kind() -> Kind<Live> {
-    Kind {
-        desired: |policy| &policy.sysctl,
-        resync: |policy| policy.live_interval,
-        spacing: |_| Duration::ZERO,
-        settle: false,
-    }
-}
-
-/// Not worth a wake-up of its own while nobody asks for namespaces.
-fn named_kind() -> Kind<Named> {
-    Kind {
-        desired: |policy| &policy.namespaces,
-        resync: |policy| match policy.namespaces.values.is_empty() {
-            true => policy.resync_interval,
-            false => policy.live_interval,
-        },
-        spacing: |_| Duration::ZERO,
-        settle: true,
-    }
-}
-
-fn boot_kind() -> Kind<Boot> {
-    Kind {
-        desired: |policy| &policy.sysctl,
-        resync: |policy| policy.resync_interval,
-        spacing: |_| Duration::ZERO,
-        settle: true,
-    }
-}
-
-fn sshd_kind() -> Kind<Sshd> {
-    Kind {
-        desired: |policy| &policy.sshd_config,
-        resync: |policy| policy.resync_interval,
-        spacing: |policy| policy.reload_spacing,
-        settle: true,
     }
 }

@@ -1,14 +1,19 @@
 //! The parts of the host that are governed, together, for the commands that take them one by one.
 
-use crate::host::Host;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::host::{Host, HostError};
+use crate::originals::Originals;
 use crate::policy::Policy;
-use crate::reconcile::{Mode, Report, reconcile};
+use crate::reconcile::{Mode, Report, Resource, reconcile};
 use crate::sshd::Sshd;
+use crate::sshd::instance::Instance;
 use crate::sysctl::boot::Boot;
 use crate::sysctl::live::Live;
 use crate::sysctl::live::named::Named;
 
-/// All resources, with what they keep open.
+/// All resources, with what they keep open; the instances of sshd are found anew for each pass.
 #[derive(Debug, Default)]
 pub struct Governed {
     /// The kernel's values now.
@@ -17,7 +22,7 @@ pub struct Governed {
     pub named: Named,
     /// The kernel's values after the next boot.
     pub boot: Boot,
-    /// sshd's settings.
+    /// The settings of the host's own sshd.
     pub sshd: Sshd,
 }
 
@@ -29,8 +34,12 @@ impl Governed {
             reconcile(&self.live, host, &policy.sysctl, mode),
             reconcile(&self.named, host, &policy.namespaces, mode),
             reconcile(&self.boot, host, &policy.sysctl, mode),
-            reconcile(&self.sshd, host, &policy.sshd_config, mode),
+            reconcile(&self.sshd, host, &policy.sshd_of(None), mode),
         ];
+        reports.extend(over_instances(host, Some(policy), |instance| {
+            let desired = policy.sshd_of(Some(&instance));
+            reconcile(&Sshd::of(instance), host, &desired, mode)
+        }));
         reports.retain(|report| !report.is_empty());
         reports
     }
@@ -38,11 +47,43 @@ impl Governed {
     /// One pass towards a policy that declares nothing: everything of ours is taken back.
     #[must_use]
     pub fn restore(&self, host: &Host) -> Vec<Report> {
-        vec![
+        let mut reports = vec![
             reconcile(&self.boot, host, &Default::default(), Mode::Enforce),
             reconcile(&self.live, host, &Default::default(), Mode::Enforce),
             reconcile(&self.named, host, &Default::default(), Mode::Enforce),
             reconcile(&self.sshd, host, &Default::default(), Mode::Enforce),
-        ]
+        ];
+        reports.extend(over_instances(host, None, |instance| {
+            reconcile(&Sshd::of(instance), host, &Default::default(), Mode::Enforce)
+        }));
+        reports
     }
+}
+
+fn over_instances(
+    host: &Host,
+    policy: Option<&Policy>,
+    pass: impl FnMut(Instance) -> Report,
+) -> Vec<Report> {
+    let declared = policy.map_or(&[][..], |policy| &policy.sshd_instances);
+    match instances(host, declared) {
+        Ok(instances) => instances.into_iter().map(pass).collect(),
+        Err(error) => vec![Report::unobservable(Sshd::NAME, &error.into(), Duration::ZERO)],
+    }
+}
+
+/// The declared instances of sshd, and those in which something of ours is since an earlier policy.
+///
+/// # Errors
+/// When the record of these can't be read. Others than root may not, and need not: they change
+/// nothing.
+pub fn instances(host: &Host, declared: &[Instance]) -> Result<BTreeSet<Instance>, HostError> {
+    let recorded = match Originals::load(host) {
+        Ok(originals) => originals.sshd_instances,
+        Err(error) if error.source.kind() == std::io::ErrorKind::PermissionDenied => {
+            BTreeSet::new()
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(recorded.into_iter().chain(declared.iter().cloned()).collect())
 }

@@ -11,12 +11,14 @@ pub mod command;
 pub mod directories;
 pub mod files;
 pub mod greeting;
+pub mod holders;
 pub mod lock;
 pub mod path;
 pub mod presence;
 pub mod private_directory;
 pub mod process;
 pub mod replace;
+pub mod sock_diag;
 pub mod systemd;
 pub mod wait;
 

@@ -21,13 +21,17 @@
 
 pub mod cli;
 pub mod daemon;
+pub mod explain;
 pub mod file_edit;
 pub mod governed;
 pub mod hops;
 pub mod host;
+pub mod objective;
 pub mod originals;
 pub mod policy;
 pub mod reconcile;
 pub mod report;
+pub mod sessions;
 pub mod sshd;
 pub mod sysctl;
+pub mod timing;

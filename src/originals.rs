@@ -4,7 +4,7 @@
 //! values, single lines edited in somebody else's file, a whole copy of every foreign file before
 //! its first edit, and the name of our sysctl.d file, so that it stays ours when somebody empties it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::host::files::Node;
 use crate::host::replace::Expect;
 use crate::host::{Host, HostError};
+use crate::sshd::instance::Instance;
 
 mod path;
 #[cfg(test)]
@@ -39,6 +40,8 @@ pub struct Originals {
     /// The directory that had to be made for it.
     #[serde(with = "path::optional")]
     pub sysctl_directory: Option<PathBuf>,
+    /// The instances of sshd in whose files something of ours is.
+    pub sshd_instances: BTreeSet<Instance>,
 }
 
 /// One line of somebody else's file that carries our value.

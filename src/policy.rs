@@ -11,13 +11,20 @@ use serde::Serialize;
 use toml::de::DeTable;
 
 use crate::hops;
+use crate::host::Host;
+use crate::objective::Derived;
 use crate::reconcile::Mode;
+use crate::sshd::instance::Instance;
+use crate::timing::Release;
 
+mod contradictions;
 mod daemon;
 pub mod diagnostic;
 pub mod duration;
 mod file;
 mod findings;
+mod instance;
+mod objective;
 mod path;
 pub mod spelling;
 mod ssh_config;
@@ -29,6 +36,7 @@ mod tests;
 mod text;
 mod value;
 
+use contradictions::Sections;
 pub use diagnostic::Diagnostic;
 use diagnostic::Lines;
 use findings::Findings;
@@ -48,10 +56,14 @@ pub struct Policy {
     pub namespaces: crate::sysctl::Desired,
     /// `[sshd_config]`.
     pub sshd_config: crate::sshd::Desired,
+    /// `[[sshd_config.instance]]`: the sshds to which it applies besides the host's own.
+    pub sshd_instances: Vec<Instance>,
     /// `[ssh_config]`.
     pub ssh_config: SshConfig,
     /// `[path] hops`: the middleboxes that sessions cross.
     pub hops: Vec<Hop>,
+    /// `[objective]`, and what follows from it; its values are among those of `sshd_config`.
+    pub objective: Option<Derived>,
     /// `[daemon] live_interval`: how often the kernel's values are reread.
     pub live_interval: Duration,
     /// `[daemon] resync_interval`: how often the files are reread.
@@ -61,6 +73,16 @@ pub struct Policy {
     /// What is declared but has no effect, one sentence each with its place: sections that are not
     /// enforced yet, settings that another one switches off.
     pub notices: Vec<String>,
+}
+
+impl Policy {
+    /// What is declared for one sshd, the host's own (`None`) or an instance; nothing for an
+    /// instance that this policy does not name, so that what is ours in it is taken back.
+    #[must_use]
+    pub fn sshd_of(&self, instance: Option<&Instance>) -> crate::sshd::Desired {
+        let declared = instance.is_none_or(|one| self.sshd_instances.contains(one));
+        if declared { self.sshd_config.clone() } else { crate::sshd::Desired::default() }
+    }
 }
 
 /// `[ssh_config]`: the host's own ssh client.
@@ -118,7 +140,7 @@ impl fmt::Display for Rejection {
 pub fn load(path: &Path) -> Result<Policy, Rejection> {
     let (bytes, mut complaints) =
         file::read(path).map_err(|diagnostic| Rejection { findings: vec![diagnostic] })?;
-    match parse(&bytes, path) {
+    match judge(&bytes, path, &installed) {
         Ok(policy) if complaints.is_empty() => Ok(policy),
         Ok(_) => Err(Rejection { findings: complaints }),
         Err(rejection) => {
@@ -128,12 +150,26 @@ pub fn load(path: &Path) -> Result<Policy, Rejection> {
     }
 }
 
-/// Judges the text of a policy; `path` is only named in findings and notices. Touches nothing.
+/// Judges the text of a policy as for the default release of sshd; `path` is only named in findings
+/// and notices. Touches nothing.
 ///
 /// # Errors
 /// What is no TOML, a key that is not known, a value that is not what its key takes, or that would
 /// do harm, settings that contradict one another: all of it at once, in order of position.
 pub fn parse(bytes: &[u8], path: &Path) -> Result<Policy, Rejection> {
+    judge(bytes, path, &Release::default)
+}
+
+/// The installed release; where sshd does not tell, the default one.
+fn installed() -> Release {
+    let daemon = crate::sshd::judge::Daemon::default();
+    crate::sshd::dialect::ask::ask(&Host::live(), daemon)
+        .map(|dialect| Release::of(&dialect))
+        .unwrap_or_default()
+}
+
+/// What [`parse`] and [`load`] share. `release` is only asked where something depends on it.
+fn judge(bytes: &[u8], path: &Path, release: &dyn Fn() -> Release) -> Result<Policy, Rejection> {
     let (mut text, mut broken) = text::read(bytes);
     broken.extend(text::blank_bare_keys(&mut text));
     let mut findings = Findings::new(&text, Lines::new(bytes));
@@ -145,7 +181,7 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<Policy, Rejection> {
         let (span, message) = text::syntax_error(&error, &text);
         findings.broken(span, message);
     }
-    let policy = read(content.get_ref(), path, &mut findings);
+    let policy = read(content.get_ref(), path, release, &mut findings);
     let notices = findings.notices(path);
     let diagnostics = findings.into_diagnostics(path);
     if diagnostics.is_empty() {
@@ -156,30 +192,50 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<Policy, Rejection> {
 }
 
 /// Reads what the policy declares; it counts only when nothing was found wrong.
-fn read(content: &DeTable<'_>, path: &Path, findings: &mut Findings<'_>) -> Policy {
+fn read(
+    content: &DeTable<'_>,
+    path: &Path,
+    release: &dyn Fn() -> Release,
+    findings: &mut Findings<'_>,
+) -> Policy {
     let top = entries(Table::Top, content, findings);
     let modes = [("enforce", Mode::Enforce), ("audit", Mode::Audit)];
     let mode = top.get("mode").and_then(|entry| findings.choice(entry, &modes));
-    let (sysctl, namespaces) = sysctl::read(&section(Table::Sysctl, &top, findings), findings);
-    let sshd_config = sshd_config::read(&section(Table::SshdConfig, &top, findings), findings);
-    let ssh_config = ssh_config::read(&section(Table::SshConfig, &top, findings), findings);
-    let hops = path::read(&section(Table::Path, &top, findings), findings);
-    let times = daemon::read(&section(Table::Daemon, &top, findings), findings);
-    if sysctl.values.is_empty() && sshd_config.values.is_empty() {
-        findings
-            .notice(None, "nothing is declared in [sysctl] or [sshd_config]: nothing is managed");
+    let sections = Sections {
+        sysctl: section(Table::Sysctl, &top, findings),
+        sshd_config: section(Table::SshdConfig, &top, findings),
+        ssh_config: section(Table::SshConfig, &top, findings),
+        path: section(Table::Path, &top, findings),
+        objective: section(Table::Objective, &top, findings),
+    };
+    let (sysctl, namespaces) = sysctl::read(&sections.sysctl, findings);
+    let mut sshd_config = sshd_config::read(&sections.sshd_config, findings);
+    let objective = objective::read(&sections.objective, &mut sshd_config, release, findings);
+    let sshd_instances = instance::read(&sections.sshd_config, findings);
+    if !sshd_instances.is_empty() && sshd_config.values.is_empty() {
+        let entry = sections.sshd_config.get("instance");
+        findings.notice(entry, "an instance has no effect: no setting is declared");
     }
-    Policy {
+    let times = daemon::read(&section(Table::Daemon, &top, findings), findings);
+    let policy = Policy {
         path: path.to_owned(),
         mode: mode.unwrap_or(Mode::Enforce),
         sysctl,
         namespaces,
         sshd_config,
-        ssh_config,
-        hops,
+        sshd_instances,
+        ssh_config: ssh_config::read(&sections.ssh_config, findings),
+        hops: path::read(&sections.path, findings),
+        objective,
         live_interval: times.live_interval,
         resync_interval: times.resync_interval,
         reload_spacing: times.reload_spacing,
         notices: Vec::new(),
+    };
+    if policy.sysctl.values.is_empty() && policy.sshd_config.values.is_empty() {
+        findings
+            .notice(None, "nothing is declared in [sysctl] or [sshd_config]: nothing is managed");
     }
+    contradictions::note(&policy, &sections, release, findings);
+    policy
 }

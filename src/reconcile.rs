@@ -8,7 +8,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::host::Host;
 
@@ -84,7 +84,8 @@ pub struct Setting {
     pub resource: &'static str,
     /// Its native name, `net.ipv4.tcp_keepalive_time`, `ClientAliveInterval`.
     pub name: &'static str,
-    /// For whom or when: `live`, `boot`, `global`, `Match User bob`.
+    /// For whom or when: `live`, `boot`, `global`, `Match User bob`, [`LISTENER`]; for a declared
+    /// instance of sshd with its unit before it, `sftp.service: global`.
     pub context: String,
     /// What the policy declares.
     pub desired: Value,
@@ -96,7 +97,16 @@ pub struct Setting {
     pub compliant: bool,
 }
 
+/// The context of what a running sshd still uses, though the files say otherwise by now.
+pub const LISTENER: &str = "listener";
+
 impl Setting {
+    /// Whether this is about what a running sshd loaded, and not about its files.
+    #[must_use]
+    pub fn is_of_listener(&self) -> bool {
+        self.context.rsplit(' ').next() == Some(LISTENER)
+    }
+
     /// Whether both rows are about the same setting in the same context.
     #[must_use]
     pub fn same_row(&self, other: &Self) -> bool {
@@ -105,7 +115,7 @@ impl Setting {
 }
 
 /// A value as the contract's JSON writes it: a boolean, or a number of seconds or of probes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Value {
     /// `TCPKeepAlive`.
@@ -330,7 +340,9 @@ impl Report {
         self.problems.iter().any(|problem| problem.severity == Severity::Blocked)
     }
 
-    fn unobservable(resource: &'static str, error: &ObserveError, took: Duration) -> Self {
+    /// What could not even be looked at.
+    #[must_use]
+    pub fn unobservable(resource: &'static str, error: &ObserveError, took: Duration) -> Self {
         Self {
             resource,
             found: Vec::new(),

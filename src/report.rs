@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::reconcile::{Report, Setting};
 
+pub mod explain;
 pub mod journal;
 pub mod json;
+pub mod sessions;
 pub mod status;
 pub mod text;
+pub mod timeline;
+pub mod wrap;
 
 /// How many declared settings are in force. A setting counts once, and only if it is right in
 /// every context: now, after the next boot, and for every connection.

@@ -5,13 +5,20 @@ use std::path::{Path, PathBuf};
 
 use crate::host::{Host, HostError};
 use crate::originals::Originals;
+use fatal::Fatal;
+use install::Install;
+use instance::Instance;
+use serde::{Deserialize, Serialize};
+
 use crate::reconcile::{ObserveError, Outcome, Plan, Resource, Value};
 
 pub mod dialect;
 pub mod edit;
 pub mod evaluate;
+pub mod fatal;
 pub mod glob;
 pub mod install;
+pub mod instance;
 pub mod judge;
 pub mod match_criteria;
 pub mod plan;
@@ -26,7 +33,7 @@ pub mod value;
 mod tests;
 
 /// A keyword of sshd_config that can be declared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Keyword {
     /// Whether the kernel's keepalive is used on sshd's connections. Not allowed in `Match`.
     TcpKeepAlive,
@@ -81,11 +88,15 @@ pub struct Desired {
     pub match_blocks: MatchBlocks,
 }
 
-/// `[sshd_config]` of the policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One sshd of the host.
+#[derive(Debug)]
 pub struct Sshd {
     /// The policy file, to be named in what is written.
     pub policy: PathBuf,
+    /// Which one; `None` for the host's own.
+    pub instance: Option<Instance>,
+    /// What it did not survive.
+    pub fatal: Fatal,
 }
 
 /// What the host has now.
@@ -105,15 +116,38 @@ pub struct Observed {
     pub copies: BTreeMap<PathBuf, Vec<u8>>,
     /// Whether this is the running machine.
     pub live: bool,
-    /// Whether the listener has not loaded what is on disk.
-    pub stale: bool,
+    /// Whether sshd refuses the tree, and accepts it without what is of our making: an `Include`
+    /// of our drop-in has come to stand in a `Match` block, where `TCPKeepAlive` is not allowed.
+    pub ours_to_blame: bool,
+    /// Whether the listener has loaded what is on disk.
+    pub freshness: service::loaded::Freshness,
+    /// Where something of ours may stand.
+    pub places: plan::place::Places,
     /// What to watch.
     pub watched: BTreeSet<PathBuf>,
 }
 
 impl Default for Sshd {
     fn default() -> Self {
-        Self { policy: PathBuf::from("/etc/keepalive-policy.toml") }
+        let policy = PathBuf::from("/etc/keepalive-policy.toml");
+        Self { policy, instance: None, fatal: Fatal::default() }
+    }
+}
+
+impl Sshd {
+    /// A declared instance.
+    #[must_use]
+    pub fn of(instance: Instance) -> Self {
+        Self { instance: Some(instance), ..Self::default() }
+    }
+
+    fn service(&self, host: &Host) -> Result<service::Service, HostError> {
+        let mut service = match &self.instance {
+            None => service::observe(host),
+            Some(instance) => service::observe_instance(host, instance),
+        }?;
+        service.dialect = dialect::ask::ask(host, service.daemon())?;
+        Ok(service)
     }
 }
 
@@ -126,47 +160,53 @@ impl Resource for Sshd {
     const LOCK: &'static str = "sshd_config";
 
     fn observe(&self, host: &Host) -> Result<Observed, ObserveError> {
-        let service = service::observe(host)?;
-        let dialect = dialect::ask::ask(host, service.daemon())?;
+        let service = self.service(host)?;
+        let dialect = service.dialect.clone();
         let main = main_file(host, &service)?;
-        let snapshot = tree::snapshot::read(host, &main, &places(), &dialect)?;
-        let verdict = judge::judge_for(
-            host,
-            &snapshot.tree,
-            service.daemon(),
-            &[judge::Connection::default()],
-        )?;
+        let places = plan::place::Places::of(self.instance.as_ref());
+        let mut looked_at = vec![PathBuf::from(plan::place::DROP_IN_DIRECTORY)];
+        looked_at.extend(places.paths().cloned());
+        let snapshot = tree::snapshot::read(host, &main, &looked_at, &dialect)?;
+        let verdict = judged(host, &snapshot.tree, &service)?;
         let mut copies = BTreeMap::new();
-        for path in plan::place::own_paths() {
-            match Originals::kept_copy(host, &path) {
-                Ok(Some(copy)) => drop(copies.insert(path, copy)),
+        for path in places.paths() {
+            match Originals::kept_copy(host, path) {
+                Ok(Some(copy)) => drop(copies.insert(path.clone(), copy)),
                 Ok(None) => {}
                 // Kept for root's eyes only; others look, but change nothing.
                 Err(error) if error.source.kind() == std::io::ErrorKind::PermissionDenied => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(Observed {
+        let mut observed = Observed {
             preset: preset::values(service.options(), &dialect),
-            verdict: verdict.into_iter().next().unwrap_or(judge::Verdict::NoSshd),
-            stale: service.is_stale(host, &snapshot.tree),
+            verdict,
+            ours_to_blame: false,
+            freshness: service.freshness(host, &snapshot.tree),
+            places,
             tree: snapshot.tree,
             watched: snapshot.watched,
             live: host.is_live(),
             service,
             dialect,
             copies,
-        })
+        };
+        observed.ours_to_blame = observed.is_ours_to_blame(host)?;
+        Ok(observed)
     }
 
     fn plan(&self, desired: &Desired, observed: &Observed) -> Plan<plan::Change> {
-        plan::plan(desired, observed, &self.policy)
+        let plan = plan::plan(desired, observed, &self.policy);
+        match &self.instance {
+            None => plan,
+            Some(instance) => plan::instance::named(plan, instance),
+        }
     }
 
     fn apply(&self, host: &Host, plan: &Plan<plan::Change>) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         for change in &plan.changes {
-            let service = match service::observe(host) {
+            let service = match self.service(host) {
                 Ok(service) => service,
                 Err(error) => {
                     outcomes.push(Outcome::of_look("find out how sshd runs", || Err(error)));
@@ -175,11 +215,18 @@ impl Resource for Sshd {
             };
             match change {
                 plan::Change::Install { install, .. } => {
-                    outcomes.extend(carry_out(host, install, &service));
+                    outcomes.extend(self.fatal.guard(install, || {
+                        carry_out(host, install, &service, self.instance.as_ref())
+                    }));
                 }
                 plan::Change::Reload { tree, .. } => {
                     outcomes.extend(install::reload(host, &service, tree));
                 }
+            }
+        }
+        if let Some(instance) = &self.instance {
+            for outcome in &mut outcomes {
+                outcome.action = format!("{}: {}", instance.unit, outcome.action);
             }
         }
         outcomes
@@ -190,15 +237,33 @@ impl Resource for Sshd {
     }
 }
 
-/// Where something of ours may stand, besides what sshd reads.
-fn places() -> Vec<PathBuf> {
-    let mut places = vec![PathBuf::from(plan::place::DROP_IN_DIRECTORY)];
-    places.extend(plan::place::own_paths());
-    places
+/// What sshd says of a tree, to a connection that no block treats apart.
+fn judged(
+    host: &Host,
+    tree: &tree::Tree,
+    service: &service::Service,
+) -> Result<judge::Verdict, HostError> {
+    let connections = [judge::Connection::default()];
+    let verdicts = judge::judge_for(host, tree, service.daemon(), &connections)?;
+    Ok(verdicts.into_iter().next().unwrap_or(judge::Verdict::NoSshd))
+}
+
+impl Observed {
+    fn is_ours_to_blame(&self, host: &Host) -> Result<bool, HostError> {
+        let bare = plan::place::without_ours(self);
+        if !matches!(self.verdict, judge::Verdict::Refused(_)) || bare == self.tree {
+            return Ok(false);
+        }
+        let verdict = judged(host, &bare, &self.service)?;
+        Ok(matches!(verdict, judge::Verdict::Accepted(_)))
+    }
 }
 
 /// `-f` of the daemon, or the default. openSUSE's sshd falls back to the vendor's file.
 fn main_file(host: &Host, service: &service::Service) -> Result<PathBuf, HostError> {
+    if let Some(instance) = &service.instance {
+        return Ok(instance.file.clone());
+    }
     let default = Path::new("/etc/ssh/sshd_config");
     let vendor = Path::new("/usr/etc/ssh/sshd_config");
     if let Some(main) = service.main_file() {
@@ -209,24 +274,50 @@ fn main_file(host: &Host, service: &service::Service) -> Result<PathBuf, HostErr
     Ok(if falls_back { vendor } else { default }.to_owned())
 }
 
-/// Installs, and forgets the copies of files in which nothing of ours is left.
-fn carry_out(host: &Host, install: &install::Install, service: &service::Service) -> Vec<Outcome> {
-    for edit in &install.edits {
-        let directory = edit.path.parent().filter(|_| edit.before.is_none());
-        if let Some(Err(error)) = directory.map(|path| host.make_directory(path, 0o755)) {
-            return vec![Outcome::of("make the directory of drop-ins", || Err(error))];
-        }
+/// Installs, and forgets the copies of files in which nothing of ours is left. An instance is
+/// remembered as long as something of ours is in its files, however the policy changes.
+fn carry_out(
+    host: &Host,
+    install: &Install,
+    service: &service::Service,
+    instance: Option<&Instance>,
+) -> Vec<Outcome> {
+    if let Err(error) = prepare(host, install, instance) {
+        return vec![Outcome::of("get ready to write", || Err(error))];
     }
     let mut outcomes = install::install(host, install, service);
     if outcomes.iter().any(Outcome::failed) {
         return outcomes;
     }
     let is_free = |content: &Vec<u8>| !edit::has_header(content) && !edit::has_block(content);
-    for edit in install.edits.iter().filter(|edit| edit.after.as_ref().is_none_or(is_free)) {
-        let forgotten = Originals::drop_copy(host, &edit.path);
-        if forgotten.is_err() {
-            outcomes.push(Outcome::of("forget a kept copy", || forgotten));
-        }
+    let mut free = install.edits.iter().filter(|edit| edit.after.as_ref().is_none_or(is_free));
+    let mut forgotten = free.try_for_each(|edit| Originals::drop_copy(host, &edit.path));
+    if let Some(instance) = instance.filter(|one| is_out_of(one, &install.candidate)) {
+        forgotten = forgotten.and(Originals::update(host, |originals| {
+            originals.sshd_instances.remove(instance);
+        }));
+    }
+    if forgotten.is_err() {
+        outcomes.push(Outcome::of("forget what was kept", || forgotten));
     }
     outcomes
+}
+
+fn prepare(host: &Host, install: &Install, instance: Option<&Instance>) -> Result<(), HostError> {
+    if let Some(instance) = instance {
+        Originals::update(host, |originals| {
+            originals.sshd_instances.insert(instance.clone());
+        })?;
+    }
+    let made = install.edits.iter().filter(|edit| edit.before.is_none());
+    for directory in made.filter_map(|edit| edit.path.parent()) {
+        host.make_directory(directory, 0o755)?;
+    }
+    Ok(())
+}
+
+/// Whether nothing of ours is in the instance's files any more.
+fn is_out_of(instance: &Instance, tree: &tree::Tree) -> bool {
+    let has_block = tree.content(&instance.file).is_some_and(edit::has_block);
+    !has_block && tree.content(&instance.beside()).is_none()
 }

@@ -101,3 +101,22 @@ fn usage_errors_go_to_stderr_and_help_to_stdout() {
         assert!(stdout.contains(&format!("\n  {command} ")), "{command} is not in the help");
     }
 }
+
+#[test]
+fn a_drop_in_of_ours_that_makes_sshd_refuse_is_moved_where_it_does_not() {
+    let tree = tree("[sshd_config]\nTCPKeepAlive = true\nClientAliveInterval = 120\n");
+    let main = tree.path().join("etc/ssh/sshd_config");
+    let drop_in = tree.path().join("etc/ssh/sshd_config.d/00-keepalive-policy.conf");
+    fs::create_dir_all(tree.path().join("etc/ssh/sshd_config.d")).unwrap();
+    fs::write(&main, "Include /etc/ssh/sshd_config.d/*.conf\nPort 22\n").unwrap();
+    let code = |command| outcome(&keepalive(tree.path(), &[command])).0;
+    assert_eq!(code("apply"), 0);
+    assert!(drop_in.exists());
+    // Somebody puts a block above the Include: TCPKeepAlive is not allowed in it.
+    let moved = "Match User bob\nInclude /etc/ssh/sshd_config.d/*.conf\n";
+    fs::write(&main, moved).unwrap();
+    assert_eq!((code("check"), code("apply"), code("check")), (1, 0, 0));
+    assert!(!drop_in.exists());
+    assert_eq!(code("restore"), 0);
+    assert_eq!(fs::read_to_string(&main).unwrap(), moved);
+}

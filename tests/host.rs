@@ -41,3 +41,41 @@ fn disk() {
 fn environment() {
     passes("environment.sh");
 }
+
+/// sshd under units of other kinds than Debian's.
+#[test]
+fn units() {
+    passes("units.sh");
+}
+
+/// The newest Debian, whose socket unit starts one sshd for all.
+#[test]
+fn socket() {
+    passes("socket.sh");
+}
+
+#[test]
+fn instances() {
+    passes("instances.sh");
+}
+
+#[test]
+fn fatal() {
+    passes("fatal.sh");
+}
+
+/// 25 drifts; `make test-long` makes it 200.
+#[test]
+fn storm() {
+    passes("storm.sh");
+}
+
+#[test]
+fn live() {
+    passes("live.sh");
+}
+
+#[test]
+fn netns() {
+    passes("netns.sh");
+}

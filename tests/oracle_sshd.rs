@@ -9,6 +9,7 @@ mod oracle {
     mod edits;
     mod globs;
     mod lines;
+    mod other_release;
     mod random;
     mod real;
     mod trees;

@@ -1,17 +1,24 @@
 //! `check`: every declared setting, desired and effective.
 
-use super::{ERROR, Invocation};
+use super::watch::watching;
+use super::{ERROR, Invocation, Watch};
 use crate::governed::Governed;
 use crate::reconcile::{Mode, Report};
 use crate::report::json;
 use crate::report::text::{self, Style};
 
-pub(super) fn run(invocation: &Invocation) -> u8 {
+pub(super) fn run(invocation: &Invocation, watch: Watch) -> u8 {
+    watching(invocation, watch, once)
+}
+
+fn once(invocation: &Invocation) -> (u8, bool) {
     let policy = match invocation.load() {
         Ok(policy) => policy,
-        Err(code) => return code,
+        Err(code) => return (code, false),
     };
     let reports = Governed::default().reconcile(&invocation.host, &policy, Mode::Audit);
-    invocation.print(&json::Check::of(&reports), || text::check(&reports, Style::of_stdout()));
-    if reports.iter().any(Report::blocked) { ERROR } else { u8::from(!json::compliant(&reports)) }
+    let read =
+        invocation.print(&json::Check::of(&reports), || text::check(&reports, Style::of_stdout()));
+    let blocked = reports.iter().any(Report::blocked);
+    (if blocked { ERROR } else { u8::from(!json::compliant(&reports)) }, read)
 }

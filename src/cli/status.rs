@@ -4,35 +4,43 @@ use std::fmt::Write as _;
 
 use serde_json::{Value as Json, json};
 
-use super::{Invocation, complain};
+use super::watch::watching;
+use super::{Invocation, Watch, complain};
 use crate::report::status::{Status, now};
+use crate::report::text::Style;
 
 const NOT_RUNNING: u8 = 3;
 
-pub(super) fn run(invocation: &Invocation) -> u8 {
+pub(super) fn run(invocation: &Invocation, watch: Watch) -> u8 {
+    watching(invocation, watch, once)
+}
+
+fn once(invocation: &Invocation) -> (u8, bool) {
     match Status::read(&invocation.host) {
         Ok(Some(status)) => {
-            invocation.print(&status, || render(&status, now()));
-            u8::from(!status.in_force)
+            let read = invocation.print(&status, || render(&status, now(), Style::of_stdout()));
+            (u8::from(!status.in_force), read)
         }
         Ok(None) => {
             let data = json!({ "version": 1, "running": false });
-            invocation.print(&data, || {
+            let read = invocation.print(&data, || {
                 "The daemon does not run. `systemctl start keepalive-policy` starts it, \
                  `keepalive-policy check` looks without it.\n"
                     .to_owned()
             });
-            NOT_RUNNING
+            (NOT_RUNNING, read)
         }
         Err(error) => {
             complain(&error);
-            NOT_RUNNING
+            (NOT_RUNNING, true)
         }
     }
 }
 
-fn render(status: &Status, now: u64) -> String {
-    let mut text = format!("{}.\n\n", status.summary);
+fn render(status: &Status, now: u64, style: Style) -> String {
+    let summary =
+        if status.in_force { style.good(&status.summary) } else { style.bad(&status.summary) };
+    let mut text = format!("{summary}.\n\n");
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(text, "  {name:<12}{value}");
     };

@@ -31,8 +31,8 @@ pub struct Orders {
 /// A report on its way to the daemon.
 #[derive(Debug)]
 pub struct Seen {
-    /// [`Resource::LOCK`] of the reconciler.
-    pub name: &'static str,
+    /// The reconciler's name.
+    pub name: String,
     /// What woke it.
     pub trigger: Trigger,
     /// Of the policy that was applied.
@@ -119,7 +119,7 @@ impl Default for Busy {
 #[derive(Debug)]
 pub struct Kind<R: Resource> {
     /// Its part of the policy.
-    pub desired: fn(&Policy) -> &R::Desired,
+    pub desired: fn(&R, &Policy) -> R::Desired,
     /// How often it is looked at although nothing happened.
     pub resync: fn(&Policy) -> Duration,
     /// The least time between a correction and the next pass.
@@ -131,6 +131,9 @@ pub struct Kind<R: Resource> {
 /// What a reconciler shares with the daemon.
 #[derive(Debug, Clone)]
 pub struct Wiring {
+    /// By which its reports are told from those of others: [`Resource::LOCK`]; for an instance of
+    /// sshd with its main file.
+    pub name: String,
     /// Marked by the watcher.
     pub due: Arc<Due>,
     /// Read by the watchdog.
@@ -146,7 +149,7 @@ pub struct Wiring {
 pub async fn run<R>(resource: Arc<R>, host: Host, kind: Kind<R>, mut wiring: Wiring)
 where
     R: Resource + Send + Sync + 'static,
-    R::Desired: Clone + Send + 'static,
+    R::Desired: Send + 'static,
 {
     let mut trigger = Trigger::Start;
     let mut pace = Pace::new(Duration::ZERO);
@@ -160,7 +163,7 @@ where
         pace.set_spacing((kind.spacing)(&orders.policy));
         pace.record(Instant::now(), became(&report, orders.policy.mode));
         let seen = Seen {
-            name: R::LOCK,
+            name: wiring.name.clone(),
             trigger,
             generation: orders.generation,
             report,
@@ -181,9 +184,9 @@ where
 async fn pass<R>(resource: Arc<R>, host: Host, kind: &Kind<R>, policy: &Policy) -> Option<Report>
 where
     R: Resource + Send + Sync + 'static,
-    R::Desired: Clone + Send + 'static,
+    R::Desired: Send + 'static,
 {
-    let (desired, mode) = ((kind.desired)(policy).clone(), policy.mode);
+    let (desired, mode) = ((kind.desired)(&resource, policy), policy.mode);
     tokio::task::spawn_blocking(move || reconcile(&*resource, &host, &desired, mode)).await.ok()
 }
 

@@ -24,9 +24,9 @@ mod tests;
 /// The last report of each reconciler, and the history in short.
 #[derive(Debug)]
 pub struct State {
-    reports: BTreeMap<&'static str, Report>,
-    generations: BTreeMap<&'static str, u64>,
-    contested: BTreeMap<&'static str, bool>,
+    reports: BTreeMap<String, Report>,
+    generations: BTreeMap<String, u64>,
+    contested: BTreeMap<String, bool>,
     told: Told,
     unwatched: BTreeSet<String>,
     rejection: Option<String>,
@@ -60,12 +60,12 @@ impl State {
     /// that no event had announced: the watches may be deaf.
     pub fn take(&mut self, seen: Seen) -> bool {
         let took = micros(seen.report.took);
-        let news = self.told.news(seen.name, &seen.report);
+        let news = self.told.news(&seen.name, &seen.report);
         let drifted = seen.report.found.iter().find(|row| !row.compliant);
         let corrected = seen.report.outcomes.iter().any(Outcome::took_effect);
         for event in &news {
             // For a kernel value the correction's own line says it all.
-            if [Live::LOCK, Named::LOCK].contains(&seen.name) && event.kind == "applied" {
+            if [Live::LOCK, Named::LOCK].contains(&seen.name.as_str()) && event.kind == "applied" {
                 continue;
             }
             event.log(seen.trigger.as_str(), took);
@@ -82,14 +82,21 @@ impl State {
         }
         self.tell_contest(&seen);
         let unannounced = seen.trigger == Trigger::Resync && drifted.is_some() && corrected;
-        self.generations.insert(seen.name, seen.generation);
+        self.generations.insert(seen.name.clone(), seen.generation);
         self.reports.insert(seen.name, seen.report);
         unannounced
     }
 
+    /// Drops what is known of a reconciler that has ended.
+    pub fn forget(&mut self, name: &str) {
+        self.reports.remove(name);
+        self.generations.remove(name);
+        self.contested.remove(name);
+    }
+
     /// Whether every one of `names` has reported on this policy.
     #[must_use]
-    pub fn complete(&self, names: &[&'static str], generation: u64) -> bool {
+    pub fn complete(&self, names: &[String], generation: u64) -> bool {
         names.iter().all(|name| self.generations.get(name).is_some_and(|at| *at >= generation))
     }
 
@@ -174,7 +181,7 @@ impl State {
     }
 
     fn tell_contest(&mut self, seen: &Seen) {
-        let before = self.contested.insert(seen.name, seen.contested).unwrap_or(false);
+        let before = self.contested.insert(seen.name.clone(), seen.contested).unwrap_or(false);
         let resource = seen.report.resource;
         if seen.contested && !before {
             warn!(

@@ -1,10 +1,12 @@
 //! What a killed predecessor left: temporary files, never live, removed at start.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use tracing::{info, warn};
 
 use crate::host::Host;
+use crate::policy::Policy;
 use crate::reconcile::Resource;
 use crate::sshd::Sshd;
 use crate::sysctl::boot::Boot;
@@ -21,13 +23,15 @@ const PLACES: [&str; 6] = [
 ];
 
 /// Removes them, under the locks: another process that is writing now keeps its own.
-pub fn leftovers(host: &Host) {
+pub fn leftovers(host: &Host, policy: &Policy) {
     let locks = [Sshd::LOCK, Boot::LOCK, "originals"].map(|name| host.lock(name));
     if let Some(error) = locks.iter().find_map(|lock| lock.as_ref().err()) {
         warn!("{error}; leftovers of an interrupted run are not looked for");
         return;
     }
-    for place in PLACES.map(Path::new) {
+    let instances = policy.sshd_instances.iter().filter_map(|one| one.file.parent());
+    let places: BTreeSet<&Path> = PLACES.into_iter().map(Path::new).chain(instances).collect();
+    for place in places {
         match host.sweep(place) {
             Ok(swept) if swept.is_empty() => {}
             Ok(swept) => info!(

@@ -27,7 +27,7 @@ struct Interest {
 /// What the watcher's thread needs to know.
 #[derive(Debug, Default)]
 struct Shared {
-    interests: BTreeMap<&'static str, Interest>,
+    interests: BTreeMap<String, Interest>,
     /// Where a watch is or should be.
     places: BTreeSet<PathBuf>,
 }
@@ -39,7 +39,7 @@ pub struct Watch {
     watcher: RecommendedWatcher,
     shared: Arc<Mutex<Shared>>,
     /// What each party needs to be watched.
-    needed: BTreeMap<&'static str, BTreeSet<PathBuf>>,
+    needed: BTreeMap<String, BTreeSet<PathBuf>>,
     armed: BTreeSet<PathBuf>,
 }
 
@@ -73,12 +73,7 @@ impl Watch {
     }
 
     /// Replaces what `name` wants to hear of: paths as the host names them.
-    pub fn set(
-        &mut self,
-        name: &'static str,
-        due: &Arc<Due>,
-        watched: &BTreeSet<PathBuf>,
-    ) -> Armed {
+    pub fn set(&mut self, name: &str, due: &Arc<Due>, watched: &BTreeSet<PathBuf>) -> Armed {
         let host = self.host.clone();
         self.set_on(&host, name, due, watched)
     }
@@ -86,17 +81,25 @@ impl Watch {
     /// The same for paths of this machine, whatever the root: the policy file.
     pub fn set_located(
         &mut self,
-        name: &'static str,
+        name: &str,
         due: &Arc<Due>,
         watched: &BTreeSet<PathBuf>,
     ) -> Armed {
         self.set_on(&Host::live(), name, due, watched)
     }
 
+    /// `name` wants to hear of nothing any more.
+    pub fn forget(&mut self, name: &str) {
+        self.needed.remove(name);
+        lock(&self.shared).interests.remove(name);
+        // Nothing is added, so nothing can fail.
+        self.arm();
+    }
+
     fn set_on(
         &mut self,
         host: &Host,
-        name: &'static str,
+        name: &str,
         due: &Arc<Due>,
         watched: &BTreeSet<PathBuf>,
     ) -> Armed {
@@ -104,10 +107,10 @@ impl Watch {
         for path in watched {
             trace(host, path, &mut paths, &mut places);
         }
-        self.needed.insert(name, places);
+        self.needed.insert(name.to_owned(), places);
         {
             let mut shared = lock(&self.shared);
-            shared.interests.insert(name, Interest { due: Arc::clone(due), paths });
+            shared.interests.insert(name.to_owned(), Interest { due: Arc::clone(due), paths });
             shared.places = self.needed.values().flatten().cloned().collect();
         }
         self.arm()

@@ -19,3 +19,9 @@ pub fn wait_until<T>(limit: Duration, mut condition: impl FnMut() -> Option<T>) 
         std::thread::sleep(STEP);
     }
 }
+
+/// Waits for time alone, between two looks that a person asked for.
+pub fn pause(time: Duration) {
+    #[expect(clippy::disallowed_methods, reason = "nothing is waited for but time")]
+    std::thread::sleep(time);
+}

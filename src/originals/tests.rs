@@ -17,6 +17,7 @@ fn the_record_survives_a_round_trip_with_bytes_that_are_not_text() {
         }],
         sysctl_drop_in: Some(OsStr::from_bytes(b"/etc/sysctl.d/\xff.conf").into()),
         sysctl_directory: Some("/etc/sysctl.d".into()),
+        sshd_instances: [Instance { file: "/etc/ssh/b".into(), unit: "b.service".into() }].into(),
     };
     originals.save(&host).unwrap();
     originals.save(&host).unwrap();

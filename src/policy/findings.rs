@@ -43,15 +43,15 @@ impl<'t> Findings<'t> {
         self.broken_lines.insert(line);
     }
 
-    /// Notes what is valid but has no effect, or more than is obvious; without a key it is about the whole policy.
+    /// Notes what is valid but worth a word; without a key it is about the whole policy.
     pub fn notice(&mut self, entry: Option<&Entry<'_>>, message: impl Into<String>) {
         let line = entry.map(|entry| self.lines.number(entry.key.start));
         self.notices.push((line, message.into()));
     }
 
-    /// The notices in order of position.
+    /// The notices in order of position, those of one line as they were found.
     pub fn notices(&mut self, path: &Path) -> Vec<String> {
-        self.notices.sort_unstable();
+        self.notices.sort_by_key(|(line, _)| *line);
         let place = |line: &Option<usize>| line.map(|line| format!(":{line}")).unwrap_or_default();
         let notice =
             |(line, message): &(_, _)| format!("{}{}: {message}", path.display(), place(line));

@@ -12,10 +12,6 @@ use crate::hops::{self, TABLE};
 
 pub(super) fn read(entries: &Entries<'_>, findings: &mut Findings<'_>) -> Vec<Hop> {
     let Some(entry) = entries.get("hops") else { return Vec::new() };
-    findings.notice(
-        Some(entry),
-        "[path] is not enforced yet: its hops are checked, and nothing is concluded from them",
-    );
     let Some(array) = entry.value.get_ref().as_array() else {
         findings.wrong(entry, "an array, hops = [\"aws-nlb\"]");
         return Vec::new();

@@ -23,14 +23,23 @@ pub(super) enum Table {
     SshdConfig,
     SshConfig,
     Path,
+    Objective,
     Daemon,
     /// An inline table in `hops`.
     Hop,
+    /// One of `[[sshd_config.instance]]`.
+    Instance,
 }
 
 impl Table {
-    pub const SECTIONS: [Self; 5] =
-        [Self::Sysctl, Self::SshdConfig, Self::SshConfig, Self::Path, Self::Daemon];
+    pub const SECTIONS: [Self; 6] = [
+        Self::Sysctl,
+        Self::SshdConfig,
+        Self::SshConfig,
+        Self::Path,
+        Self::Objective,
+        Self::Daemon,
+    ];
 
     /// As a message names it.
     const fn label(self) -> &'static str {
@@ -40,14 +49,18 @@ impl Table {
             Self::SshdConfig => "[sshd_config]",
             Self::SshConfig => "[ssh_config]",
             Self::Path => "[path]",
+            Self::Objective => "[objective]",
             Self::Daemon => "[daemon]",
             Self::Hop => "a hop",
+            Self::Instance => "[[sshd_config.instance]]",
         }
     }
 
     fn keys(self) -> Vec<&'static str> {
         match self {
-            Self::Top => vec!["mode", "sysctl", "sshd_config", "ssh_config", "path", "daemon"],
+            Self::Top => {
+                vec!["mode", "sysctl", "sshd_config", "ssh_config", "path", "objective", "daemon"]
+            }
             Self::Sysctl => {
                 let mut keys = Key::ALL.map(Key::name).to_vec();
                 keys.push("namespaces");
@@ -55,13 +68,15 @@ impl Table {
             }
             Self::SshdConfig => {
                 let mut keys = Keyword::ALL.map(Keyword::name).to_vec();
-                keys.extend(["never_disconnect", "match_blocks"]);
+                keys.extend(["never_disconnect", "match_blocks", "instance"]);
                 keys
             }
             Self::SshConfig => vec!["ServerAliveInterval", "ServerAliveCountMax"],
             Self::Path => vec!["hops"],
+            Self::Objective => vec!["survive_idle", "notice_dead_peer"],
             Self::Daemon => vec!["live_interval", "resync_interval", "reload_spacing"],
             Self::Hop => vec!["name", "idle", "tcp_keepalive"],
+            Self::Instance => vec!["file", "unit"],
         }
     }
 }

@@ -65,17 +65,17 @@ pub struct Event {
 /// What has been told, so that a standing trouble is told once, and its end too.
 #[derive(Debug, Default)]
 pub struct Told {
-    standing: BTreeMap<&'static str, BTreeSet<String>>,
+    standing: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Told {
     /// The events of a report that have not been told yet. `reconciler` tells reports of the same
     /// resource apart.
-    pub fn news(&mut self, reconciler: &'static str, report: &Report) -> Vec<Event> {
+    pub fn news(&mut self, reconciler: &str, report: &Report) -> Vec<Event> {
         let mut events = corrections(report);
         let standing: Vec<Event> = standing(report).collect();
         let now: BTreeSet<String> = standing.iter().map(|event| event.message.clone()).collect();
-        let before = self.standing.insert(reconciler, now.clone()).unwrap_or_default();
+        let before = self.standing.insert(reconciler.to_owned(), now.clone()).unwrap_or_default();
         let over = before.difference(&now).next().is_some();
         events.extend(standing.into_iter().filter(|event| !before.contains(&event.message)));
         if over && report.in_force() && events.is_empty() {
@@ -128,8 +128,11 @@ impl Event {
 /// What this pass set right.
 fn corrections(report: &Report) -> Vec<Event> {
     let took = duration(micros(report.took));
+    // What a listener had loaded is a row only while it differs from the files.
     let held = |row: &&Setting| {
-        !row.compliant && report.settings.iter().any(|now| now.same_row(row) && now.compliant)
+        let mut now = report.settings.iter().filter(|now| now.same_row(row));
+        let gone = row.is_of_listener() && !report.outcomes.is_empty() && !report.blocked();
+        !row.compliant && now.next().map_or(gone, |now| now.compliant)
     };
     let mut events: Vec<Event> = grouped(report.found.iter().filter(held))
         .into_iter()
@@ -213,6 +216,7 @@ fn found(row: &Setting) -> String {
         (Some(value), Some(source)) => format!("{value} ({source})"),
         (Some(value), None) => value.to_string(),
         (None, Some(source)) => format!("no valid value ({source})"),
+        (None, None) if row.is_of_listener() => "an unknown value".to_owned(),
         (None, None) => "nothing".to_owned(),
     }
 }

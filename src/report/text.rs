@@ -31,15 +31,23 @@ impl Style {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
-    fn good(self, text: &str) -> String {
+    pub(crate) fn good(self, text: &str) -> String {
         self.paint("32", text)
     }
 
-    fn bad(self, text: &str) -> String {
+    pub(crate) fn bad(self, text: &str) -> String {
         self.paint("1;31", text)
     }
 
-    fn dim(self, text: &str) -> String {
+    pub(crate) fn bold(self, text: &str) -> String {
+        self.paint("1", text)
+    }
+
+    pub(crate) fn underlined(self, text: &str) -> String {
+        self.paint("4", text)
+    }
+
+    pub(crate) fn dim(self, text: &str) -> String {
         self.paint("2", text)
     }
 }
@@ -161,6 +169,7 @@ fn cells(setting: &Setting) -> [String; 5] {
     let source = match &setting.source {
         Some(source) => source.to_string(),
         None if setting.context == "live" => "kernel".to_owned(),
+        None if setting.is_of_listener() => "running sshd".to_owned(),
         None if setting.effective.is_some() => "default".to_owned(),
         None => "-".to_owned(),
     };

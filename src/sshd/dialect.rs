@@ -60,6 +60,12 @@ impl Dialect {
         Some(Self::new((major, minor), release))
     }
 
+    /// Major and minor number of the upstream version.
+    #[must_use]
+    pub const fn version(&self) -> (u16, u16) {
+        self.version
+    }
+
     /// The text that `Match version` is compared with: `OpenSSH_10.0p2 Debian-7`.
     #[must_use]
     pub fn release(&self) -> &[u8] {

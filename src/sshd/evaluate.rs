@@ -26,6 +26,8 @@ mod tests;
 pub struct Evaluation {
     /// What sshd has after its start, before any block is looked at.
     pub at_start: BTreeMap<Keyword, Effective>,
+    /// Every line that sshd reads at its start, in order: the first one of a keyword decides.
+    pub at_start_lines: Vec<(Keyword, Effective)>,
     /// What stands in blocks, in the order in which sshd reads it.
     pub in_blocks: Vec<Assignment>,
     /// Why sshd would refuse the tree; complete only for what is ours to know.

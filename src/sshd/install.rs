@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::Keyword;
-use super::dialect::Dialect;
 use super::judge::{Connection, Dump, Verdict, judge_for};
-use super::service::{self, Kind, Service};
+use super::service::{Kind, Service};
 use super::tree::{Tree, snapshot};
 use crate::file_edit::FileEdit;
 use crate::host::{Host, HostError};
@@ -34,6 +33,9 @@ pub struct Install {
     pub candidate: Tree,
     /// The values that must come out of it for a connection that matches no block.
     pub expect: BTreeMap<Keyword, Value>,
+    /// What everything else must stay as, where sshd refuses the tree as it stands because of a
+    /// file of ours: the same tree without it.
+    pub reference: Option<Tree>,
 }
 
 /// Writes the edits and makes new connections use them, or leaves everything as it was.
@@ -54,7 +56,7 @@ pub fn reload(host: &Host, service: &Service, tree: &Tree) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     let mut judged = None;
     outcomes.push(Outcome::of_look("have sshd judge what is on disk now", || {
-        let tree = on_disk(host, &tree.main)?;
+        let tree = on_disk(host, &tree.main, service)?;
         judged = accepted(host, &tree, service)?.map(|dump| (tree, dump));
         Ok::<_, Refusal>(())
     }));
@@ -65,6 +67,15 @@ pub fn reload(host: &Host, service: &Service, tree: &Tree) -> Vec<Outcome> {
         }
     }
     outcomes
+}
+
+/// The action of the outcome that tells of an sshd that was lost.
+pub const RECOVERY: &str = "recover sshd";
+
+/// What that outcome tells, if sshd was lost.
+#[must_use]
+pub fn recovery(outcomes: &[Outcome]) -> Option<&str> {
+    outcomes.iter().find(|outcome| outcome.action == RECOVERY)?.error.as_deref()
 }
 
 /// Why nothing is done.
@@ -114,7 +125,7 @@ impl Transaction<'_> {
     fn load(&self, tree: &Tree, dump: &Dump, outcomes: &mut Vec<Outcome>) {
         // Somebody may have started sshd since it was looked at: before our edits, perhaps.
         let started = matches!(self.service.kind, Kind::SocketIdle | Kind::NotRunning)
-            .then(|| service::observe(self.host).ok())
+            .then(|| self.service.observe_again(self.host).ok())
             .flatten();
         let service = started.as_ref().unwrap_or(self.service);
         let load = Load { host: self.host, service, tree, dump };
@@ -127,7 +138,8 @@ impl Transaction<'_> {
 
     /// Accepted, with the values that were meant and no other keyword changed.
     fn judge_candidate(&self) -> Result<(), Refusal> {
-        let before = accepted(self.host, &self.before, self.service)?;
+        let before = self.install.reference.as_ref().unwrap_or(&self.before);
+        let before = accepted(self.host, before, self.service)?;
         let after = accepted(self.host, &self.install.candidate, self.service)?;
         let (Some(before), Some(after)) = (before, after) else { return Ok(()) };
         let foreign = before.foreign_changes(&after);
@@ -170,7 +182,7 @@ impl Transaction<'_> {
 
     /// What is really there may not be what was judged: somebody else may have written meanwhile.
     fn judge_disk(&self) -> Result<Option<(Tree, Dump)>, Refusal> {
-        let tree = on_disk(self.host, &self.install.candidate.main)?;
+        let tree = on_disk(self.host, &self.install.candidate.main, self.service)?;
         let Some(dump) = accepted(self.host, &tree, self.service)? else { return Ok(None) };
         self.meets(&dump)?;
         Ok(Some((tree, dump)))
@@ -204,7 +216,7 @@ fn accepted(host: &Host, tree: &Tree, service: &Service) -> Result<Option<Dump>,
     }
 }
 
-/// Which release reads it makes no difference to the files that it reads.
-fn on_disk(host: &Host, main: &Path) -> Result<Tree, HostError> {
-    Ok(snapshot::read(host, main, &[], &Dialect::default())?.tree)
+/// What sshd would read now.
+fn on_disk(host: &Host, main: &Path, service: &Service) -> Result<Tree, HostError> {
+    Ok(snapshot::read(host, main, &[], &service.dialect)?.tree)
 }

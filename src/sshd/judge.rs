@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::dialect::Dialect;
 use super::shadow::Shadow;
 use super::tree::Tree;
 use crate::host::command::Output;
@@ -54,6 +55,8 @@ pub struct Daemon<'a> {
     /// The arguments of the running daemon that change its configuration (`-o`, `-p`, `-h`, …).
     /// `-f` is not among these: the tree has its own main file.
     pub options: &'a [OsString],
+    /// Its grammar, by which its `Include` lines are found; the usual one where it is `None`.
+    pub dialect: Option<&'a Dialect>,
 }
 
 /// Asks sshd about `tree`, for a connection that matches no block but `Match all`.
@@ -61,7 +64,7 @@ pub struct Daemon<'a> {
 /// # Errors
 /// When sshd can't be run or asked, which says nothing about the tree.
 pub fn judge(host: &Host, tree: &Tree, options: &[OsString]) -> Result<Verdict, HostError> {
-    let daemon = Daemon { program: None, options };
+    let daemon = Daemon { options, ..Daemon::default() };
     let verdicts = judge_for(host, tree, daemon, &[Connection::default()])?;
     Ok(verdicts.into_iter().next().unwrap_or(Verdict::NoSshd))
 }
@@ -79,7 +82,8 @@ pub fn judge_for(
     let Some(program) = program(daemon.program) else {
         return Ok(vec![Verdict::NoSshd; connections.len()]);
     };
-    let shadow = Shadow::write(host, tree)?;
+    let usual = Dialect::default();
+    let shadow = Shadow::write(host, tree, daemon.dialect.unwrap_or(&usual))?;
     let court = Court {
         tree,
         key: spare_host_key(host, &shadow)?,

@@ -10,6 +10,8 @@ use super::{Desired, Keyword, Observed, syntax};
 use crate::reconcile::{Plan, Problem, Setting, Severity, Value};
 
 pub mod change;
+pub mod instance;
+mod listener;
 pub mod place;
 mod rows;
 
@@ -30,6 +32,15 @@ pub fn plan(desired: &Desired, observed: &Observed, policy: &Path) -> Plan<Chang
     if desired.values.is_empty() && place::edits(&observed.tree, &bare, observed).is_empty() {
         return Plan::default();
     }
+    if let Some(obstacle) = instance::obstacle(desired, observed) {
+        return blocked(desired, std::iter::once(obstacle));
+    }
+    let mut plan = judged(desired, observed, policy);
+    plan.problems.extend(instance::notice(observed));
+    plan
+}
+
+fn judged(desired: &Desired, observed: &Observed, policy: &Path) -> Plan<Change> {
     let evaluation = evaluate(&observed.tree, &observed.preset, &observed.dialect);
     match &observed.verdict {
         Verdict::NoSshd if observed.live => notice("sshd is not installed"),
@@ -37,6 +48,10 @@ pub fn plan(desired: &Desired, observed: &Observed, policy: &Path) -> Plan<Chang
             "{} is not there, so no sshd is configured",
             observed.tree.main.display()
         )),
+        Verdict::Refused(_) if observed.ours_to_blame => {
+            let settings = blocked(desired, std::iter::empty()).settings;
+            Plan { settings, ..correct(desired, observed, policy, &evaluation) }
+        }
         Verdict::Refused(complaints) => {
             blocked(desired, complaints.iter().map(|complaint| refused(complaint, observed)))
         }
@@ -66,23 +81,30 @@ fn correct(
     policy: &Path,
     evaluation: &Evaluation,
 ) -> Plan<Change> {
-    let settings = rows::settings(desired, evaluation);
+    let mut settings = rows::settings(desired, evaluation);
     let target = place::target(desired, observed, policy);
     let after = target.as_ref().unwrap_or(&observed.tree);
     let outcome = evaluate(after, &observed.preset, &observed.dialect);
-    let problems = rows::conflicts(desired, observed, &outcome, after);
+    let mut problems = rows::conflicts(desired, observed, &outcome, after);
     let edits = place::edits(&observed.tree, after, observed);
-    let load = change::load_action(&observed.service);
+    let behind = listener::settings(desired, &observed.freshness);
+    let load = observed.service.way().action();
     let changes = if !edits.is_empty() {
         let expect = Keyword::ALL.map(|keyword| (keyword, outcome.global(keyword).value));
         let candidate = after.clone();
-        vec![Change::Install { install: Install { edits, candidate, expect: expect.into() }, load }]
-    } else if observed.stale && !desired.values.is_empty() {
+        let reference = observed.ours_to_blame.then(|| place::without_ours(observed));
+        let install = Install { edits, candidate, expect: expect.into(), reference };
+        vec![Change::Install { install, load }]
+    } else if behind.is_empty() {
+        Vec::new()
+    } else {
         let reload = |action| Change::Reload { tree: observed.tree.clone(), load: action };
         load.map(reload).into_iter().collect()
-    } else {
-        Vec::new()
     };
+    if !desired.values.is_empty() {
+        problems.extend(listener::obstacle(&observed.service, !behind.is_empty()));
+    }
+    settings.extend(behind);
     Plan { settings, changes, problems }
 }
 

@@ -7,10 +7,13 @@ use crate::host::files::Node;
 use crate::host::process::Process;
 use crate::host::systemd::Unit;
 use crate::host::{Host, HostError};
+use crate::sshd::dialect::Dialect;
+use crate::sshd::instance::Instance;
 
 pub mod command_line;
 pub mod listener;
-mod loaded;
+pub mod loaded;
+pub mod way;
 
 #[cfg(test)]
 mod tests;
@@ -43,6 +46,8 @@ pub enum Kind {
 /// The ssh service of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
+    /// The declared instance that this is; `None` for the host's own sshd.
+    pub instance: Option<Instance>,
     /// How it is run.
     pub kind: Kind,
     /// The service unit, `ssh.service` or `sshd.service`, never an alias.
@@ -53,6 +58,8 @@ pub struct Service {
     pub pid_file: Option<PidFile>,
     /// Its command line; of a service that does not run, the one that it would be started with.
     pub command_line: CommandLine,
+    /// How the sshd that it runs reads its files.
+    pub dialect: Dialect,
     /// Whether the unit knows a reload.
     pub can_reload: bool,
     /// Whether ending the unit's main process leaves the sessions alone (`KillMode=process`).
@@ -100,14 +107,46 @@ pub fn observe(host: &Host) -> Result<Service, HostError> {
     }
 }
 
+/// The same for a declared instance. Without systemd nothing tells which process it is.
+///
+/// # Errors
+/// As [`observe`].
+pub fn observe_instance(host: &Host, instance: &Instance) -> Result<Service, HostError> {
+    let service = if !host.is_live() {
+        Service::of(Kind::NotLive)
+    } else if host.has_systemd() {
+        match of_unit(host, &[&instance.unit, &instance.socket()]) {
+            Err(_) if !rustix::process::geteuid().is_root() => Service::of(Kind::NotRunning),
+            found => found?.unwrap_or_else(|| Service::of(Kind::NotRunning)),
+        }
+    } else {
+        Service::of(Kind::NotRunning)
+    };
+    Ok(Service { instance: Some(instance.clone()), ..service })
+}
+
 impl Service {
+    /// Looks again.
+    ///
+    /// # Errors
+    /// As [`observe`].
+    pub fn observe_again(&self, host: &Host) -> Result<Self, HostError> {
+        let found = match &self.instance {
+            None => observe(host),
+            Some(instance) => observe_instance(host, instance),
+        }?;
+        Ok(Self { dialect: self.dialect.clone(), ..found })
+    }
+
     fn of(kind: Kind) -> Self {
         Self {
+            instance: None,
             kind,
             unit: None,
             listener: None,
             pid_file: None,
             command_line: CommandLine::default(),
+            dialect: Dialect::default(),
             can_reload: false,
             sessions_survive_restart: false,
         }
@@ -131,6 +170,7 @@ impl Service {
         super::judge::Daemon {
             program: self.command_line.program.as_deref(),
             options: self.options(),
+            dialect: Some(&self.dialect),
         }
     }
 
@@ -180,13 +220,10 @@ fn role(units: &[Unit]) -> Role<'_> {
 }
 
 fn with_systemd(host: &Host) -> Result<Service, HostError> {
-    let units = host.units(&UNITS, &PROPERTIES)?;
-    let idle_unit = match role(&units) {
-        Role::Activated(socket) => return activated_by(host, socket),
-        Role::Running(unit) => return Ok(running(host, unit, Kind::Plain)),
-        Role::Idle(unit) => Some(unit),
-        Role::Absent => None,
-    };
+    let found = of_unit(host, &UNITS)?;
+    if let Some(service) = found.as_ref().filter(|service| service.kind != Kind::NotRunning) {
+        return Ok(service.clone());
+    }
     // A unit of another name, if it is the listener's: its cgroup tells.
     if let Some((process, _)) = listener::find(&default_pid_files()) {
         let unit = process.unit().map(|name| host.units(&[&name], &PROPERTIES)).transpose()?;
@@ -196,8 +233,18 @@ fn with_systemd(host: &Host) -> Result<Service, HostError> {
             None => without_manager(host),
         });
     }
-    Ok(idle_unit
-        .map_or_else(|| Service::of(Kind::NotRunning), |unit| idle(host, unit, Kind::NotRunning)))
+    Ok(found.unwrap_or_else(|| Service::of(Kind::NotRunning)))
+}
+
+/// The service that one of these units runs, or would run.
+fn of_unit(host: &Host, names: &[&str]) -> Result<Option<Service>, HostError> {
+    let units = host.units(names, &PROPERTIES)?;
+    Ok(match role(&units) {
+        Role::Activated(socket) => Some(activated_by(host, socket)?),
+        Role::Running(unit) => Some(running(host, unit, Kind::Plain)),
+        Role::Idle(unit) => Some(idle(host, unit, Kind::NotRunning)),
+        Role::Absent => None,
+    })
 }
 
 fn activated_by(host: &Host, socket: &Unit) -> Result<Service, HostError> {

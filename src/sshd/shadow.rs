@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
+use super::dialect::Dialect;
 use super::syntax::prefix_includes;
 use super::tree::{Entry, Tree, lexical};
 use crate::host::private_directory::PrivateDirectory;
@@ -29,12 +30,12 @@ pub struct Shadow {
 }
 
 impl Shadow {
-    /// Writes the shadow of `tree`.
+    /// Writes the shadow of `tree`, as an sshd of this grammar reads it.
     ///
     /// # Errors
     /// When the disk refuses, or the tree has something whose meaning to sshd can't be told: a
     /// FIFO, a file that we can't read, a path that climbs above `/`.
-    pub fn write(host: &Host, tree: &Tree) -> Result<Self, HostError> {
+    pub fn write(host: &Host, tree: &Tree, dialect: &Dialect) -> Result<Self, HostError> {
         let directory = host.private_directory("shadow")?;
         let main = relative(&tree.main)?;
         let shadow = Self { main: directory.path().join(ROOT).join(main), directory };
@@ -43,7 +44,7 @@ impl Shadow {
         let mut written = BTreeSet::new();
         for (path, entry) in &tree.entries {
             if written.insert(lexical(path)) {
-                shadow.add(path, entry)?;
+                shadow.add(path, entry, dialect)?;
             }
         }
         Ok(shadow)
@@ -72,12 +73,13 @@ impl Shadow {
         self.directory.path().join(ROOT)
     }
 
-    fn add(&self, path: &Path, entry: &Entry) -> Result<(), HostError> {
+    fn add(&self, path: &Path, entry: &Entry, dialect: &Dialect) -> Result<(), HostError> {
         let place = Path::new(ROOT).join(relative(path)?);
         match entry {
             Entry::File { bytes, .. } => {
                 let prefix = self.prefix();
-                self.directory.write(&place, &prefix_includes(bytes, prefix.as_os_str().as_bytes()))
+                let prefix = prefix.as_os_str().as_bytes();
+                self.directory.write(&place, &prefix_includes(bytes, prefix, dialect))
             }
             Entry::Directory => self.directory.make_directory(&place),
             Entry::Dangling => self.directory.write_dangling_link(&place),

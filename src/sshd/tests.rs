@@ -22,7 +22,7 @@ impl Tested {
             let absent = Expect::Absent { mode: 0o640 };
             host.replace(Path::new(path), absent, text.as_bytes()).unwrap();
         }
-        let sshd = Sshd { policy: "/etc/keepalive-policy.toml".into() };
+        let sshd = Sshd::default();
         Self { _directory: directory, host, sshd }
     }
 

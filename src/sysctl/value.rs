@@ -67,6 +67,12 @@ impl Hz {
         Self(u32::try_from(ticks).ok().filter(|hz| (24..=1200).contains(hz)).unwrap_or(USUAL_HZ))
     }
 
+    /// Ticks a second.
+    #[must_use]
+    pub const fn ticks(self) -> u32 {
+        self.0
+    }
+
     /// The largest number of seconds that the kernel takes.
     #[must_use]
     pub fn longest(self) -> u64 {

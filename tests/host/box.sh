@@ -33,12 +33,15 @@ await() {
     done
 }
 
+# What $KEEPALIVE_BOX_SUITE names (trixie), or the release of this machine.
 box_suite() {
+    [ -z "${KEEPALIVE_BOX_SUITE:-}" ] || { echo "$KEEPALIVE_BOX_SUITE"; return; }
     # shellcheck source=/dev/null
     (. /etc/os-release; [ "$ID" = debian ] && echo "${VERSION_CODENAME:-bookworm}" || echo bookworm)
 }
 
-# The mirror that apt uses here for the suite itself (not its updates).
+# The mirror that apt uses here for the suite itself (not its updates); for another suite than its
+# own, the one that it uses for that: a mirror has all of them.
 box_mirror() {
     local suite=$1 mirror
     mirror=$(box_listed_mirror "$suite")
@@ -50,7 +53,10 @@ box_mirror() {
 
 box_listed_mirror() {
     apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Created-By: Packages' 'Label: Debian' |
-        awk -v suite="$1" '$1 == suite && !seen++ { print $2 }'
+        awk -v suite="$1" '
+            $1 == suite && !mirror { mirror = $2 }
+            $1 !~ /-/ && !other { other = $2 }
+            END { if (mirror || other) print mirror ? mirror : other }'
 }
 
 # A bootable minimal Debian; cut down to what a server with sshd needs, so that it boots in a second.
@@ -121,7 +127,8 @@ box_leader() {
     while read -r pid; do
         if grep -qsE '^NSpid:.*[[:blank:]]1$' "/proc/$pid/status"; then
             echo "$pid"
-            return
+            # A bare return gives what failed before, when a trap calls this.
+            return 0
         fi
     done 2>/dev/null <"${box_hierarchies[0]}/$box_name/payload/init.scope/cgroup.procs"
     return 1

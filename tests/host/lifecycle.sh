@@ -4,6 +4,8 @@
 set -euo pipefail
 # shellcheck source=observe.sh
 . "$(dirname "$0")/observe.sh"
+# shellcheck source=session.sh
+. "$(dirname "$0")/session.sh"
 kept=$(mktemp -d)
 trap 'box_stop; rm -rf "$kept"' EXIT
 trap 'explain "$LINENO" "$BASH_COMMAND"' ERR
@@ -39,28 +41,6 @@ undone() {
     await 10 "the journal to tell of it: $*" told KEEPALIVE_EVENT=corrected "$@"
     [ "$(property ssh MainPID)" = "$sshd_pid" ]
     session_lives
-}
-
-open_session() {
-    box sh -c 'mkdir -pm 700 /root/.ssh && cd /root/.ssh &&
-        ssh-keygen -q -t ed25519 -N "" -f id && cp id.pub authorized_keys'
-    coproc session { box ssh -i /root/.ssh/id -o BatchMode=yes -o StrictHostKeyChecking=no \
-        -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR root@127.0.0.1 cat; }
-}
-
-# Before a shutdown: systemd stops all processes for a moment, which its own side of an nsenter into the
-# box would never wake up from.
-close_session() {
-    local input=${session[1]}
-    exec {input}>&-
-    wait "${session_PID?}"
-}
-
-session_lives() {
-    local word=alive-$RANDOM reply=
-    echo $word >&"${session[1]}"
-    read -r -t 10 reply <&"${session[0]}"
-    [ "$reply" = $word ]
 }
 
 # The daemon has taken over what its policy file holds, or refused it.

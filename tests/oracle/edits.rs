@@ -196,7 +196,7 @@ fn every_edit_is_right_and_can_be_taken_back() {
             format!("{text}: {what}\n{}{}", trees::show(&nodes), now.join("\n"))
         };
         let correction = Correction {
-            resource: Sshd { policy: "/etc/keepalive-policy.toml".into() },
+            resource: Sshd::default(),
             host: Host::at(root.path()),
             desired,
             about: &about,

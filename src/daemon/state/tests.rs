@@ -19,7 +19,7 @@ fn row(effective: i64) -> Setting {
 fn seen(trigger: Trigger, found: i64, now: i64, generation: u64) -> Seen {
     let corrected = found != now;
     Seen {
-        name: Live::LOCK,
+        name: Live::LOCK.to_owned(),
         trigger,
         generation,
         contested: false,
@@ -53,7 +53,7 @@ fn drift_that_only_the_rereading_found_means_deaf_watches() {
 #[test]
 fn a_policy_is_in_force_when_all_have_reported_on_it() {
     let mut state = State::default();
-    let names = [Live::LOCK];
+    let names = [Live::LOCK.to_owned()];
     assert!(!state.complete(&names, 1));
     state.take(seen(Trigger::Start, 600, 600, 1));
     assert!(state.complete(&names, 1));

@@ -145,7 +145,7 @@ fn owner_mode_and_content_are_reported_together() {
          p.toml: mode 0660 lets others than the owner write it, wanted 0640; \
          mend with: chmod go-w p.toml\n\
          p.toml:1:1: unknown key `foo`, the policy takes mode, sysctl, sshd_config, ssh_config, \
-         path, daemon\n\
+         path, objective, daemon\n\
          foo = 1\n\
          ^~~"
     );

@@ -174,7 +174,7 @@ fn findings_are_serialised_with_their_place() {
     let rejection = parse(b"mode = 1\nx = 2", Path::new("p.toml")).unwrap_err();
     assert_eq!(
         serde_json::to_string(&rejection).unwrap(),
-        r#"{"findings":[{"file":"p.toml","line":1,"column":8,"message":"`mode` must be \"enforce\" or \"audit\", found 1"},{"file":"p.toml","line":2,"column":1,"message":"unknown key `x`, the policy takes mode, sysctl, sshd_config, ssh_config, path, daemon"}]}"#
+        r#"{"findings":[{"file":"p.toml","line":1,"column":8,"message":"`mode` must be \"enforce\" or \"audit\", found 1"},{"file":"p.toml","line":2,"column":1,"message":"unknown key `x`, the policy takes mode, sysctl, sshd_config, ssh_config, path, objective, daemon"}]}"#
     );
     let whole = Diagnostic::of_file(Path::new("p.toml"), "gone");
     assert_eq!(
@@ -203,7 +203,7 @@ fn long_lines_and_long_lists_are_cut() {
         long,
         format!(
             "p.toml:1:1: unknown key `{}…`, the policy takes mode, sysctl, sshd_config, ssh_config, \
-             path, daemon\n{}…\n^{}",
+             path, objective, daemon\n{}…\n^{}",
             "k".repeat(60),
             "k".repeat(100),
             "~".repeat(99)

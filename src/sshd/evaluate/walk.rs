@@ -212,6 +212,7 @@ impl<'a> Walk<'a> {
         let source = Some(Source { file: path.to_owned(), line: line.line });
         let effective = Effective { value, source };
         if state.active {
+            self.evaluation.at_start_lines.push((keyword, effective.clone()));
             self.evaluation.at_start.entry(keyword).or_insert_with(|| effective.clone());
         }
         if let (Block::Within(criteria), true) = (&state.block, keyword != Keyword::TcpKeepAlive) {

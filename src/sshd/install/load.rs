@@ -10,8 +10,9 @@ use crate::host::wait::wait_until;
 use crate::host::{Host, HostError};
 use crate::reconcile::Outcome;
 use crate::sshd::judge::Dump;
+use crate::sshd::service::Service;
 use crate::sshd::service::listener::{self, Traces};
-use crate::sshd::service::{Kind, Service};
+use crate::sshd::service::way::Way;
 use crate::sshd::tree::Tree;
 
 /// sshd is back 50 ms after a reload; under load it waits for connections that are just being set
@@ -79,16 +80,7 @@ impl Failure {
 impl Load<'_> {
     /// Loads and verifies, in the way that fits the service.
     pub fn run(&self, outcomes: &mut Vec<Outcome>) -> Health {
-        let unit = self.service.unit.as_deref().unwrap_or_default();
-        let action = match self.service.kind {
-            Kind::Plain if self.service.can_reload => format!("reload {unit}"),
-            Kind::Plain | Kind::SocketActive => format!("restart {unit}"),
-            Kind::NoServiceManager => "send SIGHUP to sshd".to_owned(),
-            Kind::NotSshd => format!("make {unit} take up the configuration"),
-            Kind::SocketIdle | Kind::PerConnection | Kind::NotRunning | Kind::NotLive => {
-                return Health::Good;
-            }
-        };
+        let Some(action) = self.service.way().action() else { return Health::Good };
         let mut health = Health::Good;
         let mut banner = None;
         outcomes.push(Outcome::of(action, || {
@@ -112,20 +104,16 @@ impl Load<'_> {
     }
 
     fn load(&self) -> Result<Loaded, Failure> {
-        let unit = self.service.unit.as_deref().unwrap_or_default();
-        match (self.service.kind, &self.service.listener) {
-            (Kind::Plain, Some(listener)) if self.service.can_reload => {
-                self.reload(listener, || self.host.unit_job_within("reload", unit, JOB_LIMIT))
+        let listener = self.service.listener.as_ref();
+        match (self.service.way(), listener) {
+            (Way::Reload(unit), Some(listener)) => {
+                self.reload(listener, || self.host.unit_job_within("reload", &unit, JOB_LIMIT))
             }
-            (Kind::NoServiceManager, Some(listener)) => {
-                self.reload(listener, || listener.hang_up())
-            }
-            (Kind::Plain | Kind::SocketActive, Some(listener)) => self.restart(unit, listener),
+            (Way::HangUp, Some(listener)) => self.reload(listener, || listener.hang_up()),
+            (Way::Restart(unit), Some(listener)) => self.restart(&unit, listener),
             (_, _) => Err(Failure {
                 health: Health::Unconfirmed,
-                reason: "its main process is not sshd: left alone; new connections use the new \
-                         configuration after sshd is reloaded by hand"
-                    .to_owned(),
+                reason: "its process was not found".to_owned(),
             }),
         }
     }
@@ -175,15 +163,6 @@ impl Load<'_> {
     }
 
     fn restart(&self, unit: &str, old: &Process) -> Result<Loaded, Failure> {
-        if !self.service.sessions_survive_restart {
-            return Err(Failure {
-                health: Health::Unconfirmed,
-                reason: format!(
-                    "left alone: without KillMode=process in {unit} a restart would end all \
-                     sessions; new connections use the new configuration after its next start"
-                ),
-            });
-        }
         self.host
             .unit_job("restart", unit)
             .map_err(|error| Failure::lost(self.with_state(&error.to_string())))?;

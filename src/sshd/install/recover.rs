@@ -53,7 +53,7 @@ pub fn recover(load: &Load<'_>, edits: &[FileEdit], outcomes: &mut Vec<Outcome>)
     let story: Vec<String> =
         std::iter::once(cause).chain(files).chain(std::iter::once(running)).collect();
     outcomes.push(Outcome {
-        action: "recover sshd".to_owned(),
+        action: super::RECOVERY.to_owned(),
         error: Some(story.join("; ")),
         micros: micros(start.elapsed()),
         changed: true,

@@ -49,7 +49,11 @@ impl Image {
         }
         let expect = BTreeMap::from([(Keyword::ClientAliveInterval, Value::Number(interval))]);
         let host = self.host();
-        install(&host, &Install { edits, candidate, expect }, &observe(&host).unwrap())
+        install(
+            &host,
+            &Install { edits, candidate, expect, reference: None },
+            &observe(&host).unwrap(),
+        )
     }
 
     fn content(&self, path: &str) -> Option<String> {
@@ -234,7 +238,7 @@ impl Running {
         candidate.entries.insert(self.path("sshd_config"), file);
         let expect =
             BTreeMap::from([(Keyword::ClientAliveInterval, Value::Number(interval.into()))]);
-        let install_ = Install { edits: vec![edit], candidate, expect };
+        let install_ = Install { edits: vec![edit], candidate, expect, reference: None };
         install(&Host::live(), &install_, &self.service())
     }
 
@@ -289,22 +293,22 @@ fn a_listener_of_no_unit_takes_up_the_edit_and_keeps_its_process() {
     let after = running.service();
     assert_eq!(after.listener, before.listener);
     assert_ne!(after.pid_file, before.pid_file);
-    assert!(!after.is_stale(&Host::live(), &running.tree()));
+    assert!(after.freshness(&Host::live(), &running.tree()).is_current());
 }
 
 #[test]
 fn an_edit_by_somebody_else_makes_the_listener_stale_until_one_reload() {
     let running = Running::new("");
     let host = Host::live();
-    assert!(!running.service().is_stale(&host, &running.tree()));
+    assert!(running.service().freshness(&host, &running.tree()).is_current());
     put(&running.path("sshd_config"), &running.configuration(120));
     let service = running.service();
-    assert!(service.is_stale(&host, &running.tree()));
+    assert!(!service.freshness(&host, &running.tree()).is_current());
     let outcomes = reload(&host, &service, &running.tree());
     let expected =
         ["have sshd judge what is on disk now", "send SIGHUP to sshd", "sshd answers on ADDRESS"];
     assert_eq!(running.told(&outcomes), expected);
-    assert!(!running.service().is_stale(&host, &running.tree()));
+    assert!(running.service().freshness(&host, &running.tree()).is_current());
 }
 
 #[test]

@@ -174,7 +174,7 @@ fn warnings_are_no_refusal() {
 fn a_question_that_sshd_did_not_answer_is_an_error() {
     let ask = |program: &str, options: &[&str]| {
         let options: Vec<OsString> = options.iter().map(OsString::from).collect();
-        let daemon = Daemon { program: Some(Path::new(program)), options: &options };
+        let daemon = Daemon { program: Some(Path::new(program)), options: &options, dialect: None };
         let connections = [Connection::default()];
         judge_for(&image(), &tree(&[(MAIN, "")]), daemon, &connections).unwrap_err().to_string()
     };
@@ -222,7 +222,7 @@ fn an_sshd_that_insists_on_attributes_gets_them() {
     #[expect(clippy::disallowed_methods, reason = "a file of the test's own directory")]
     std::fs::write(&program, script).unwrap();
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
-    let daemon = Daemon { program: Some(&program), options: &[] };
+    let daemon = Daemon { program: Some(&program), ..Daemon::default() };
     let tree = tree(&[(MAIN, "Match User bob\nClientAliveInterval 7\nMatch Address *\n")]);
     // A program that was just written is busy while a fork of another test still has it open.
     let verdicts = wait_until(Duration::from_secs(20), || {

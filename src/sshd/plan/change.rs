@@ -5,7 +5,6 @@ use std::fmt;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::sshd::install::Install;
-use crate::sshd::service::{Kind, Service};
 use crate::sshd::tree::Tree;
 
 /// One correction.
@@ -50,18 +49,5 @@ impl Serialize for Change {
         object.serialize_field("edits", edits)?;
         object.serialize_field("load", &load)?;
         object.end()
-    }
-}
-
-/// What makes new connections use what is on disk; `None` where nothing has to.
-#[must_use]
-pub fn load_action(service: &Service) -> Option<String> {
-    let unit = service.unit.as_deref().unwrap_or("sshd");
-    match service.kind {
-        Kind::Plain if service.can_reload => Some(format!("reload {unit}")),
-        Kind::Plain | Kind::SocketActive => Some(format!("restart {unit}")),
-        Kind::NoServiceManager => Some("send SIGHUP to sshd".to_owned()),
-        Kind::NotSshd => Some(format!("make {unit} take up the configuration")),
-        Kind::SocketIdle | Kind::PerConnection | Kind::NotRunning | Kind::NotLive => None,
     }
 }

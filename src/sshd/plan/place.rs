@@ -9,6 +9,7 @@ use crate::reconcile::Value;
 use crate::sshd::dialect::{Dialect, Include};
 use crate::sshd::edit::{self, Text};
 use crate::sshd::evaluate::{Evaluation, evaluate};
+use crate::sshd::instance::Instance;
 use crate::sshd::tree::{Entry, Tree};
 use crate::sshd::{Desired, Keyword, MatchBlocks, Observed};
 
@@ -27,13 +28,31 @@ const DROP_INS: [&str; 5] = [
 
 /// What a marked block includes to beat `Match` blocks; outside the drop-ins' directory, so that no
 /// pattern reads it in another place.
-pub const BESIDE: &str = "/etc/ssh/keepalive-policy.conf";
+const BESIDE: &str = "/etc/ssh/keepalive-policy.conf";
 
-/// Every path at which a file of ours may stand.
-#[must_use]
-pub fn own_paths() -> Vec<PathBuf> {
-    let drop_ins = DROP_INS.iter().map(|name| Path::new(DROP_IN_DIRECTORY).join(name));
-    drop_ins.chain([PathBuf::from(BESIDE)]).collect()
+/// Where something of ours may stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    drop_ins: Vec<PathBuf>,
+    beside: PathBuf,
+}
+
+impl Places {
+    /// Those of the host's own sshd, or of an instance. An instance has no drop-ins: a directory
+    /// that it shares with another sshd would have two owners.
+    #[must_use]
+    pub fn of(instance: Option<&Instance>) -> Self {
+        let drop_ins = || DROP_INS.iter().map(|name| Path::new(DROP_IN_DIRECTORY).join(name));
+        match instance {
+            None => Self { drop_ins: drop_ins().collect(), beside: BESIDE.into() },
+            Some(instance) => Self { drop_ins: Vec::new(), beside: instance.beside() },
+        }
+    }
+
+    /// Every path at which a file of ours may stand.
+    pub fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.drop_ins.iter().chain([&self.beside])
+    }
 }
 
 /// What our lines are to reach.
@@ -60,7 +79,7 @@ pub fn target(desired: &Desired, observed: &Observed, policy: &Path) -> Option<T
     if untouched && is_in_force(desired, observed) {
         return Some(base);
     }
-    let search = Search::new(&base, desired, policy, &observed.dialect);
+    let search = Search::new(&base, desired, policy, observed);
     goals.iter().find_map(|goal| {
         if untouched && search.reaches(*goal, &base) {
             return Some(base.clone());
@@ -73,17 +92,17 @@ pub fn target(desired: &Desired, observed: &Observed, policy: &Path) -> Option<T
 #[must_use]
 pub fn without_ours(observed: &Observed) -> Tree {
     let (mut tree, dialect) = (observed.tree.clone(), &observed.dialect);
-    for path in own_paths() {
-        match observed.copies.get(&path) {
-            Some(copy) => tree.set(&path, Some(copy)),
-            None if own_content(&tree, &path).is_some_and(edit::has_header) => {
-                tree.set(&path, None);
+    for path in observed.places.paths() {
+        match observed.copies.get(path) {
+            Some(copy) => tree.set(path, Some(copy)),
+            None if own_content(&tree, path).is_some_and(edit::has_header) => {
+                tree.set(path, None);
             }
             None => {}
         }
     }
     if let Some(main) = tree.content(&tree.main) {
-        let stripped = edit::strip(main, Path::new(BESIDE), dialect);
+        let stripped = edit::strip(main, &observed.places.beside, dialect);
         tree.set(&tree.main.clone(), Some(&stripped));
     }
     tree
@@ -104,7 +123,7 @@ fn own_content<'a>(tree: &'a Tree, path: &Path) -> Option<&'a [u8]> {
 pub fn edits(before: &Tree, after: &Tree, observed: &Observed) -> Vec<FileEdit> {
     let mut edits = Vec::new();
     let mut removals = Vec::new();
-    for path in own_paths().into_iter().chain([before.main.clone()]) {
+    for path in observed.places.paths().cloned().chain([before.main.clone()]) {
         let (old, new) = (before.content(&path), after.content(&path));
         if old == new {
             continue;
@@ -150,24 +169,25 @@ struct Search<'a> {
     desired: &'a BTreeMap<Keyword, Value>,
     text: Text<'a>,
     dialect: &'a Dialect,
+    places: &'a Places,
 }
 
 impl<'a> Search<'a> {
-    fn new(base: &'a Tree, desired: &'a Desired, policy: &'a Path, dialect: &'a Dialect) -> Self {
+    fn new(base: &'a Tree, desired: &'a Desired, policy: &'a Path, seen: &'a Observed) -> Self {
+        let (dialect, places) = (&seen.dialect, &seen.places);
         // Without the command line's values: those beat every place alike.
         let before = evaluate(base, &BTreeMap::new(), dialect);
         let text = Text { values: &desired.values, policy };
-        Self { base, before, desired: &desired.values, text, dialect }
+        Self { base, before, desired: &desired.values, text, dialect, places }
     }
 
     /// The places in the order of preference.
     fn candidates(&self, goal: Goal) -> impl Iterator<Item = Tree> {
         let forms: &[bool] = if goal == Goal::Everybody { &[false, true] } else { &[false] };
-        let both =
-            move |place: Option<PathBuf>| forms.iter().map(move |beat| (place.clone(), *beat));
-        let drop_ins = DROP_INS.iter().map(|name| Some(Path::new(DROP_IN_DIRECTORY).join(name)));
+        let both = move |place: Option<&'a PathBuf>| forms.iter().map(move |beat| (place, *beat));
+        let drop_ins = self.places.drop_ins.iter().map(Some);
         drop_ins.chain([None]).flat_map(both).filter_map(|(place, beat)| match place {
-            Some(path) => self.with_drop_in(&path, beat),
+            Some(path) => self.with_drop_in(path, beat),
             None => self.with_block(beat),
         })
     }
@@ -179,7 +199,7 @@ impl<'a> Search<'a> {
     }
 
     fn with_block(&self, beat_blocks: bool) -> Option<Tree> {
-        let beside = Path::new(BESIDE);
+        let beside = self.places.beside.as_path();
         if obstacle(self.base).is_some()
             || beat_blocks && !(self.dialect.include() != Include::Missing && self.is_free(beside))
         {
@@ -206,7 +226,7 @@ impl<'a> Search<'a> {
         let directory = match parent {
             Some(Entry::Directory) => true,
             // Made only where there is no other way: a vendor's main file includes it.
-            None => path == Path::new(BESIDE) || self.base.main.starts_with("/usr"),
+            None => path == self.places.beside || self.base.main.starts_with("/usr"),
             Some(_) => false,
         };
         in_place && directory

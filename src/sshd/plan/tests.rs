@@ -5,11 +5,15 @@ use super::*;
 use crate::file_edit::FileEdit;
 use crate::reconcile::Source;
 use crate::sshd::dialect::Dialect;
+use crate::sshd::plan::place::Places;
 use crate::sshd::service::command_line::CommandLine;
+use crate::sshd::service::loaded::Freshness;
 use crate::sshd::service::{Kind, Service};
 use crate::sshd::tree::Entry;
 use crate::sshd::{MatchBlocks, preset};
 
+mod instances;
+mod listener;
 mod places;
 
 pub(super) const MAIN: &str = "sshd_config";
@@ -18,7 +22,7 @@ pub(super) const DROP_IN: &str = "sshd_config.d/00-keepalive-policy.conf";
 pub(super) const BLOCK: &str = "# BEGIN keepalive-policy: written from /p.toml; undone by \
                                 `keepalive-policy restore`\n";
 
-fn path(name: &str) -> PathBuf {
+pub(super) fn path(name: &str) -> PathBuf {
     PathBuf::from("/etc/ssh").join(name)
 }
 
@@ -30,9 +34,12 @@ pub(super) fn observed(files: &[(&str, &str)]) -> Observed {
         entries.insert(path(name), file);
     }
     let mut observed = Observed {
+        ours_to_blame: false,
         tree: Tree { main: path(MAIN), entries },
         verdict: Verdict::NoSshd,
         service: Service {
+            instance: None,
+            dialect: Dialect::default(),
             kind: Kind::Plain,
             unit: Some("ssh.service".to_owned()),
             listener: None,
@@ -45,7 +52,8 @@ pub(super) fn observed(files: &[(&str, &str)]) -> Observed {
         preset: BTreeMap::new(),
         copies: BTreeMap::new(),
         live: true,
-        stale: false,
+        freshness: Freshness::Current,
+        places: Places::of(None),
         watched: BTreeSet::new(),
     };
     ask(&mut observed);
@@ -96,7 +104,8 @@ pub(super) fn after(plan: &Plan<Change>, observed: &Observed) -> Observed {
             after.tree = install.candidate.clone();
         }
     }
-    after.copies.retain(|path, _| place::own_paths().contains(path));
+    let places = after.places.clone();
+    after.copies.retain(|path, _| places.paths().any(|own| own == path));
     ask(&mut after);
     after
 }
@@ -113,9 +122,24 @@ pub(super) fn files(observed: &Observed) -> Vec<(String, String)> {
     observed.tree.entries.iter().filter_map(text).collect()
 }
 
-fn messages(plan: &Plan<Change>) -> Vec<String> {
+pub(super) fn messages(plan: &Plan<Change>) -> Vec<String> {
     let show = |problem: &Problem| format!("{:?} {problem}", problem.severity);
     plan.problems.iter().map(show).collect()
+}
+
+/// The rows that are not compliant.
+pub(super) fn rows(plan: &Plan<Change>) -> Vec<String> {
+    let drift = plan.settings.iter().filter(|row| !row.compliant);
+    drift
+        .map(|row| {
+            let effective = row.effective.map_or("?".to_owned(), |value| value.to_string());
+            format!("{} {} {effective}", row.context, row.name)
+        })
+        .collect()
+}
+
+pub(super) fn shown(plan: &Plan<Change>) -> Vec<String> {
+    plan.changes.iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -253,20 +277,6 @@ fn what_the_command_line_puts_in_force_needs_no_edit() {
     let plan = planned(&desired(MatchBlocks::Override), &seen);
     assert_eq!(plan.changes, []);
     assert_eq!(messages(&plan), [""; 0]);
-}
-
-#[test]
-fn a_stale_listener_is_reloaded() {
-    let main = "ClientAliveInterval 120\nClientAliveCountMax 30\n";
-    let mut seen = observed(&[(MAIN, main)]);
-    seen.stale = true;
-    let plan = planned(&desired(MatchBlocks::Override), &seen);
-    let shown: Vec<String> = plan.changes.iter().map(ToString::to_string).collect();
-    assert_eq!(shown, ["reload ssh.service\n"]);
-    seen.service.kind = Kind::SocketIdle;
-    assert_eq!(planned(&desired(MatchBlocks::Override), &seen).changes, []);
-    seen.service.kind = Kind::Plain;
-    assert_eq!(planned(&Desired::default(), &seen).changes, []);
 }
 
 #[test]

@@ -16,9 +16,11 @@ use crate::host::files::Node;
 use crate::host::process::Process;
 use crate::host::replace::Expect;
 use crate::host::{Host, HostError};
+use crate::reconcile::Value;
 use crate::sshd::Keyword;
 use crate::sshd::dialect::Dialect;
 use crate::sshd::evaluate::evaluate;
+use crate::sshd::instance::Instance;
 use crate::sshd::syntax::directives;
 use crate::sshd::tree::{Entry, Tree};
 
@@ -36,27 +38,57 @@ struct Loaded {
     pid: u32,
     started: u64,
     pid_file: Option<Timestamp>,
-    settings: Vec<String>,
+    values: Vec<LoadedValue>,
+}
+
+/// What the listener gives some of its connections.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadedValue {
+    /// The keyword.
+    pub keyword: Keyword,
+    /// Its value.
+    pub value: Value,
+    /// Which connections: `Match User bob`; `None` for all others.
+    pub context: Option<String>,
+}
+
+/// What a listener has loaded, next to what is on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Freshness {
+    /// The keepalive settings that are on disk; or nothing runs that could be behind.
+    Current,
+    /// Other ones: these.
+    Outdated(Vec<LoadedValue>),
+    /// The files have changed since, and nobody saw what it loaded.
+    Unknown,
+}
+
+impl Freshness {
+    /// Whether nothing is known to be behind.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        *self == Self::Current
+    }
 }
 
 impl Service {
-    /// Whether a listener runs that took up other keepalive settings than `tree`, which is what is
-    /// on disk. One load ends it. Where a load was not seen, any change of the files since then
-    /// counts.
+    /// Whether the listener took up the keepalive settings of `tree`, which is what is on disk.
+    /// Where its load was not seen, any change of the files since then counts; one load ends it.
     #[must_use]
-    pub fn is_stale(&self, host: &Host, tree: &Tree) -> bool {
-        let Some(listener) = self.listener_that_loads() else { return false };
+    pub fn freshness(&self, host: &Host, tree: &Tree) -> Freshness {
+        let Some(listener) = self.listener_that_loads() else { return Freshness::Current };
         let now = self.load_of(listener, tree);
-        match note(host) {
-            Some(note) if now.same_load(&note) => note.settings != now.settings,
+        match self.note(host) {
+            Some(note) if now.same_load(&note) && note.values == now.values => Freshness::Current,
+            Some(note) if now.same_load(&note) => Freshness::Outdated(note.values),
             _ => {
                 let loaded = now.pid_file.or_else(|| Some((listener.started_at()?, 0)));
-                let stale = loaded.is_some_and(|loaded| changed_since(host, tree, loaded));
-                if !stale {
-                    // Only a better answer next time depends on it.
-                    let _ = now.write(host);
+                if loaded.is_some_and(|loaded| changed_since(host, tree, loaded)) {
+                    return Freshness::Unknown;
                 }
-                stale
+                // Only a better answer next time depends on it.
+                let _ = now.write(host, &self.note_file());
+                Freshness::Current
             }
         }
     }
@@ -64,7 +96,18 @@ impl Service {
     /// Notes that the listener has just taken up `tree`.
     pub(in crate::sshd) fn note_load(&self, host: &Host, listener: &Process, tree: &Tree) {
         // Without the note the times tell, at worst with one reload too many.
-        let _ = self.load_of(listener, tree).write(host);
+        let _ = self.load_of(listener, tree).write(host, &self.note_file());
+    }
+
+    fn note_file(&self) -> String {
+        self.instance.as_ref().map_or_else(|| FILE.to_owned(), Instance::note)
+    }
+
+    fn note(&self, host: &Host) -> Option<Loaded> {
+        match host.read(&host.runtime_dir().join(self.note_file())) {
+            Ok(Node::File(file)) => serde_json::from_slice(&file.bytes).ok(),
+            _ => None,
+        }
     }
 
     fn listener_that_loads(&self) -> Option<&Process> {
@@ -79,13 +122,13 @@ impl Service {
     }
 
     fn load_of(&self, listener: &Process, tree: &Tree) -> Loaded {
-        let mut pid_files = configured_pid_files(tree);
+        let mut pid_files = configured_pid_files(tree, &self.dialect);
         pid_files.extend(self.pid_files());
         Loaded {
             pid: listener.pid,
             started: listener.started,
             pid_file: listener::pid_file_of(listener, &pid_files).map(|file| file.written),
-            settings: settings(tree),
+            values: values(tree, &self.dialect),
         }
     }
 }
@@ -95,8 +138,8 @@ impl Loaded {
         (self.pid, self.started, self.pid_file) == (other.pid, other.started, other.pid_file)
     }
 
-    fn write(&self, host: &Host) -> Result<(), HostError> {
-        let path = host.runtime_dir().join(FILE);
+    fn write(&self, host: &Host, name: &str) -> Result<(), HostError> {
+        let path = host.runtime_dir().join(name);
         let bytes = serde_json::to_vec(self).map_err(|error| HostError {
             path: path.clone(),
             action: "cannot encode",
@@ -110,36 +153,30 @@ impl Loaded {
     }
 }
 
-fn note(host: &Host) -> Option<Loaded> {
-    match host.read(&host.runtime_dir().join(FILE)) {
-        Ok(Node::File(file)) => serde_json::from_slice(&file.bytes).ok(),
-        _ => None,
+/// What a tree gives all connections.
+fn values(tree: &Tree, dialect: &Dialect) -> Vec<LoadedValue> {
+    let evaluation = evaluate(tree, &std::collections::BTreeMap::new(), dialect);
+    let mut values = Vec::new();
+    for keyword in Keyword::ALL {
+        let value = evaluation.global(keyword).value;
+        values.push(LoadedValue { keyword, value, context: None });
+        values.extend(evaluation.contexts(keyword).iter().map(|context| LoadedValue {
+            keyword,
+            value: evaluation.for_population(keyword, &context.criteria).value,
+            context: Some(context.to_string()),
+        }));
     }
-}
-
-/// The keepalive settings of a tree, as text that is only compared. Which release reads it makes
-/// no difference to that, as long as it is the same one.
-fn settings(tree: &Tree) -> Vec<String> {
-    let evaluation = evaluate(tree, &std::collections::BTreeMap::new(), &Dialect::default());
-    let global = Keyword::ALL
-        .into_iter()
-        .map(|keyword| format!("{} {}", keyword.name(), evaluation.without_blocks(keyword).value));
-    let in_blocks = evaluation.in_blocks.iter().map(|assignment| {
-        let criteria: Vec<String> = assignment.criteria.iter().map(ToString::to_string).collect();
-        let (keyword, value) = (assignment.keyword.name(), assignment.effective.value);
-        format!("Match {}: {keyword} {value}", criteria.join(" "))
-    });
-    global.chain(in_blocks).collect()
+    values
 }
 
 /// The pid files that the tree names, whichever of these counts.
-fn configured_pid_files(tree: &Tree) -> Vec<PathBuf> {
+fn configured_pid_files(tree: &Tree, dialect: &Dialect) -> Vec<PathBuf> {
     let files = tree.entries.values().filter_map(|entry| match entry {
         Entry::File { bytes, .. } => Some(bytes),
         Entry::Directory | Entry::Dangling | Entry::Opaque => None,
     });
     files
-        .flat_map(|bytes| directives(bytes, &Dialect::default()))
+        .flat_map(|bytes| directives(bytes, dialect))
         .filter(|directive| directive.is("PidFile"))
         .filter_map(|directive| directive.arguments.ok()?.into_iter().next())
         .map(|argument| PathBuf::from(String::from_utf8_lossy(&argument.bytes).into_owned()))

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Shadow;
 use crate::host::Host;
+use crate::sshd::dialect::Dialect;
 use crate::sshd::tree::{Entry, Tree};
 
 fn tree(entries: &[(&str, Entry)]) -> Tree {
@@ -26,7 +27,7 @@ fn it_has_the_same_paths_below_a_private_prefix_and_goes_away() {
         ("/etc/ssh/sshd_config.d/30-c.conf", Entry::Directory),
     ]);
     let image = tempfile::tempdir().unwrap();
-    let shadow = Shadow::write(&Host::at(image.path()), &tree).unwrap();
+    let shadow = Shadow::write(&Host::at(image.path()), &tree, &Dialect::default()).unwrap();
     let directory = shadow.directory().to_owned();
     let root = directory.join("root");
     assert_eq!(std::fs::metadata(&directory).unwrap().permissions().mode() & 0o7777, 0o700);
@@ -61,13 +62,16 @@ fn what_cannot_be_told_is_an_error_that_names_the_path() {
         ),
     ];
     for (tree, error) in cases {
-        assert_eq!(Shadow::write(&Host::live(), &tree).unwrap_err().to_string(), error);
+        assert_eq!(
+            Shadow::write(&Host::live(), &tree, &Dialect::default()).unwrap_err().to_string(),
+            error
+        );
     }
 }
 
 #[test]
 fn a_tree_without_its_main_file_has_a_shadow_without_it() {
     let tree = Tree { main: PathBuf::from("/etc/ssh/sshd_config"), entries: BTreeMap::new() };
-    let shadow = Shadow::write(&Host::live(), &tree).unwrap();
+    let shadow = Shadow::write(&Host::live(), &tree, &Dialect::default()).unwrap();
     assert!(!Path::new(shadow.main()).exists());
 }

@@ -13,11 +13,11 @@ pub const DIRECTORY: &[u8] = b"/etc/ssh/";
 /// `prefix` is a plain path (no newline, no NUL): what a glob or the tokeniser would take for more
 /// than itself is escaped.
 #[must_use]
-pub fn prefix_includes(bytes: &[u8], prefix: &[u8]) -> Vec<u8> {
+pub fn prefix_includes(bytes: &[u8], prefix: &[u8], dialect: &Dialect) -> Vec<u8> {
     let prefix = escape(prefix);
     let mut result = Vec::with_capacity(bytes.len());
     let mut copied = 0;
-    for directive in directives(bytes, &Dialect::default()).iter().filter(|d| d.is("Include")) {
+    for directive in directives(bytes, dialect).iter().filter(|d| d.is("Include")) {
         let arguments = directive.arguments.as_deref().unwrap_or_default();
         for pattern in arguments.iter().filter(|argument| !argument.bytes.is_empty()) {
             result.extend_from_slice(bytes.get(copied..pattern.start).unwrap_or_default());

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn prefixed(text: &[u8]) -> String {
-    String::from_utf8(prefix_includes(text, b"/s")).unwrap()
+    String::from_utf8(prefix_includes(text, b"/s", &Dialect::default())).unwrap()
 }
 
 /// Keyword, arguments and line of every directive, as one text.
@@ -149,7 +149,7 @@ fn include_patterns_move_below_the_prefix_and_nothing_else_changes() {
 #[test]
 fn a_prefix_is_literal_for_tokeniser_and_glob() {
     let prefix = b"/a b\t*?[]\\'\"#";
-    let file = prefix_includes(b"Include /x\n", prefix);
+    let file = prefix_includes(b"Include /x\n", prefix, &Dialect::default());
     let directives = directives(&file, &Dialect::default());
     let pattern = &directives[0].arguments.as_ref().unwrap()[0];
     assert_eq!(pattern.bytes, b"/a b\t\\*\\?\\[\\]\\\\'\"#/x");
@@ -204,7 +204,7 @@ proptest! {
         for name in &files {
             file.extend_from_slice(format!("\nInclude {name}").as_bytes());
         }
-        let moved = prefix_includes(&file, b"/s");
+        let moved = prefix_includes(&file, b"/s", &Dialect::default());
         let patterns = |bytes: &[u8]| -> Vec<Vec<u8>> {
             directives(bytes, &Dialect::default())
                 .into_iter()

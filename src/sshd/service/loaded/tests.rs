@@ -60,7 +60,7 @@ impl Image {
     }
 
     fn is_stale(&self) -> bool {
-        self.service(Kind::Plain).is_stale(&self.host(), &self.tree())
+        !self.service(Kind::Plain).freshness(&self.host(), &self.tree()).is_current()
     }
 
     fn service(&self, kind: Kind) -> Service {
@@ -152,10 +152,11 @@ fn what_loads_nothing_is_never_stale() {
     ];
     for (kind, stale) in kinds {
         let service = image.service(kind);
-        assert_eq!(service.is_stale(&image.host(), &image.tree()), stale, "{kind:?}");
+        let freshness = service.freshness(&image.host(), &image.tree());
+        assert_eq!(!freshness.is_current(), stale, "{kind:?}");
     }
     let idle = Service { listener: None, ..image.service(Kind::Plain) };
-    assert!(!idle.is_stale(&image.host(), &image.tree()));
+    assert!(idle.freshness(&image.host(), &image.tree()).is_current());
     let empty = Tree { main: "/etc/ssh/sshd_config".into(), entries: BTreeMap::new() };
-    assert!(!image.service(Kind::Plain).is_stale(&image.host(), &empty));
+    assert!(image.service(Kind::Plain).freshness(&image.host(), &empty).is_current());
 }

@@ -1,0 +1,410 @@
+//! `explain` for people, in 80 columns.
+
+use std::time::Duration;
+
+use super::text::Style;
+use super::timeline::{Lane, draw};
+use super::wrap::hanging;
+use crate::explain::sources::Explanation;
+use crate::explain::{Explained, Population, blocked};
+use crate::reconcile::Severity;
+use crate::timing::budget::{Crossing, Verdict};
+use crate::timing::dead_peer::{DeadPeer, Finding, Loss, Traffic};
+use crate::timing::silence::{Sign, longest};
+use crate::timing::{Kernel, Party, seconds, spoken};
+
+#[cfg(test)]
+mod tests;
+
+/// All of it, and at the bottom the one thing to do next.
+#[must_use]
+pub fn text(explained: &Explained<'_>, style: Style) -> String {
+    let mut text = String::new();
+    settings(&mut text, &explained.settings, style);
+    if let Some(derived) = explained.objective {
+        heading(&mut text, "WHAT FOLLOWS FROM [objective]", style);
+        for sentence in derived.steps.iter().chain(&derived.unmet) {
+            text.push_str(&hanging("  - ", 4, sentence));
+        }
+    }
+    for population in &explained.sessions {
+        sessions(&mut text, population, explained, style);
+    }
+    problems(&mut text, explained, style);
+    text.push('\n');
+    text.push_str(&advice(explained, style));
+    text
+}
+
+fn heading(text: &mut String, title: &str, style: Style) {
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(&style.bold(title));
+    text.push('\n');
+}
+
+fn settings(text: &mut String, settings: &[Explanation], style: Style) {
+    heading(text, "WHO DECIDES", style);
+    let mut name = "";
+    for explanation in settings {
+        if explanation.name != name {
+            name = explanation.name;
+            text.push_str(name);
+            text.push('\n');
+        }
+        let value = explanation.effective.map_or_else(|| "-".to_owned(), |value| value.to_string());
+        let head = format!("  {:<14} {value:>6}  ", explanation.context);
+        let indent = head.chars().count();
+        let (head, indent) = if indent > 32 { (head + "\n", 25) } else { (head, indent) };
+        let source = explanation.source.as_ref().map(|source| format!("{source}: "));
+        let sentence = format!("{}{}", source.unwrap_or_default(), explanation.rule);
+        match head.strip_suffix('\n') {
+            Some(head) => {
+                text.push_str(head.trim_end());
+                text.push('\n');
+                text.push_str(&hanging("", indent, &sentence));
+            }
+            None => text.push_str(&hanging(&head, indent, &sentence)),
+        }
+        for loser in &explanation.losers {
+            let head = format!("    {:<12} {:>6}  ", "loses", cut(&loser.value));
+            let sentence = format!("{}: {}", loser.source, loser.why);
+            for line in hanging(&head, 25, &sentence).lines() {
+                text.push_str(&style.dim(line));
+                text.push('\n');
+            }
+        }
+    }
+}
+
+/// A value of a file, which may be anything.
+fn cut(value: &str) -> String {
+    match value.char_indices().nth(24) {
+        Some((at, _)) => format!("{}…", value.get(..at).unwrap_or_default()),
+        None => value.to_owned(),
+    }
+}
+
+fn sessions(
+    text: &mut String,
+    population: &Population<'_>,
+    explained: &Explained<'_>,
+    style: Style,
+) {
+    let keyword = match population.end.party() {
+        Party::Ssh => "ServerAlive",
+        _ => "ClientAlive",
+    };
+    heading(text, &format!("SESSIONS {}", population.sessions.to_uppercase_head()), style);
+    let yes_or_no = if population.tcp_keepalive { "yes" } else { "no" };
+    text.push_str(&hanging(
+        "",
+        0,
+        &format!(
+            "{}: {keyword}Interval {}, {keyword}CountMax {}, TCPKeepAlive {yes_or_no}.",
+            explained.openssh, population.interval, population.count
+        ),
+    ));
+    alive(text, population, style);
+    gone(text, population, explained.kernel, style);
+    path(text, population, style);
+}
+
+trait UpperHead {
+    /// The fixed part in capitals, the criteria of a block as they are.
+    fn to_uppercase_head(&self) -> String;
+}
+
+impl UpperHead for String {
+    fn to_uppercase_head(&self) -> String {
+        match self.split_once(", ") {
+            Some((head, rest)) => format!("{}, {rest}", head.to_uppercase()),
+            None => self.to_uppercase(),
+        }
+    }
+}
+
+/// When a live session that is idle says something.
+fn alive(text: &mut String, population: &Population<'_>, style: Style) {
+    text.push('\n');
+    text.push_str(&style.underlined("Idle, and alive"));
+    text.push('\n');
+    let quickest = longest(&population.signs, true);
+    for sign in &population.signs {
+        let sentence = match sign.every {
+            Some(every) if quickest.is_some_and(|quickest| quickest.by != sign.by) => format!(
+                "{} would every {} ({}), but hears something sooner",
+                sign.by.name(),
+                spoken(every),
+                sign.reason
+            ),
+            Some(every) => format!(
+                "{} says something every {} ({}){}",
+                sign.by.name(),
+                spoken(every),
+                sign.reason,
+                crosses(sign)
+            ),
+            None => format!("{} says nothing ({})", sign.by.name(), sign.reason),
+        };
+        text.push_str(&hanging("  - ", 4, &sentence));
+    }
+    let end = quickest.and_then(|sign| sign.every).map(|every| every * 5 / 2);
+    let patience =
+        population.path.iter().map(|crossing| Duration::from_secs(crossing.hop.idle().into()));
+    let shortest = patience.min().map(|idle| idle * 5 / 4);
+    if let Some(end) = end.max(shortest) {
+        text.push('\n');
+        text.push_str(&draw(end, &alive_lanes(population, end)));
+    }
+}
+
+fn crosses(sign: &Sign) -> &'static str {
+    if sign.bare {
+        ": a bare TCP segment, which firewalls and NATs count and proxies swallow"
+    } else {
+        ": inside SSH, so it crosses every hop; the other end answers by itself"
+    }
+}
+
+/// Signs, and below them the hops: a bar while the hop remembers the session.
+fn alive_lanes(population: &Population<'_>, end: Duration) -> Vec<Lane> {
+    let mut lanes = Vec::new();
+    let quickest = population.signs.iter().filter_map(|sign| sign.every).min();
+    for sign in &population.signs {
+        let Some(every) = sign.every.filter(|every| !every.is_zero()) else { continue };
+        // The kernel counts from the last packet, so what comes more often keeps it quiet.
+        if sign.bare && quickest.is_some_and(|quickest| quickest < every) {
+            continue;
+        }
+        let mark = if sign.bare { '.' } else { '?' };
+        lanes.push(Lane {
+            label: lane_name(sign.by).to_owned(),
+            marks: repeated(every, end).map(|at| (at, mark)).collect(),
+            bars: Vec::new(),
+        });
+    }
+    lanes.extend(population.path.iter().map(|crossing| hop_lane(crossing, end)));
+    lanes
+}
+
+fn hop_lane(crossing: &Crossing<'_>, end: Duration) -> Lane {
+    let idle = Duration::from_secs(crossing.hop.idle().into());
+    let forgets = crossing.silence.is_none_or(|silence| silence >= idle);
+    Lane {
+        label: crossing.hop.id().to_owned(),
+        bars: vec![(Duration::ZERO, if forgets { idle } else { end })],
+        marks: if forgets { vec![(idle, 'X')] } else { Vec::new() },
+    }
+}
+
+/// Multiples of `every` up to `end`, as many as a lane can show.
+fn repeated(every: Duration, end: Duration) -> impl Iterator<Item = Duration> {
+    (1..=1000_u32)
+        .map_while(move |number| every.checked_mul(number))
+        .take_while(move |at| *at <= end)
+}
+
+const fn lane_name(party: Party) -> &'static str {
+    match party {
+        Party::Sshd => "sshd asks",
+        Party::Ssh => "ssh asks",
+        Party::KernelKeepalive => "kernel probes",
+        Party::KernelRetransmission => "kernel resends",
+    }
+}
+
+/// When the other end is gone: a table of the four cases, then how these come about.
+fn gone(text: &mut String, population: &Population<'_>, kernel: Kernel, style: Style) {
+    let (this, other) = match population.end.party() {
+        Party::Ssh => ("ssh", "server"),
+        _ => ("sshd", "client"),
+    };
+    text.push('\n');
+    let title = format!("When the {other} is gone");
+    text.push_str(&style.underlined(&title));
+    let blank = 30_usize.saturating_sub(title.len());
+    text.push_str(&format!("{:blank$}{:<25}frozen\n", "", "vanished"));
+    let [idle, idle_frozen, writing, writing_frozen] = &population.dead_peer;
+    for (name, vanished, frozen) in [
+        ("  idle".to_owned(), idle, idle_frozen),
+        (format!("  while {this} keeps writing"), writing, writing_frozen),
+    ] {
+        text.push_str(&format!("{name:<30}{:<25}{}\n", noticed(vanished), noticed(frozen)));
+    }
+    for reason in reasons(population) {
+        text.push_str(&hanging("  - ", 4, &reason));
+    }
+    let Some(after) = idle.first().and_then(|finding| finding.after) else { return };
+    text.push_str(&format!("\n  An idle session whose {other} vanishes at 0:\n"));
+    text.push_str(&draw(after.saturating_add(after / 16), &gone_lanes(population, kernel, after)));
+}
+
+fn noticed(case: &DeadPeer) -> String {
+    match case.first() {
+        Some(Finding { by, after: Some(after), .. }) => {
+            format!("{} ({})", spoken(*after), short_name(*by))
+        }
+        _ => "never".to_owned(),
+    }
+}
+
+/// The formulas, each once.
+fn reasons(population: &Population<'_>) -> Vec<String> {
+    let mut reasons: Vec<String> = Vec::new();
+    for case in population.dead_peer.iter().filter(|case| case.loss == Loss::Vanished) {
+        for finding in &case.findings {
+            let while_writing = case.traffic == Traffic::Writing;
+            let known = reasons.iter().any(|reason| reason.contains(&finding.reason));
+            let obvious = finding.by == Party::KernelKeepalive && while_writing;
+            if known || obvious || finding.reason == NOTHING_SENT {
+                continue;
+            }
+            let when = if while_writing { ", while writing" } else { "" };
+            let never = if finding.after.is_none() { "never: " } else { "" };
+            let name = short_name(finding.by);
+            reasons.push(format!("{name}{when}: {never}{}", finding.reason));
+        }
+    }
+    reasons.push(
+        "vanished: nothing answers; frozen: the program hangs, and its kernel acknowledges and \
+         answers probes, so that TCP finds nothing wrong"
+            .to_owned(),
+    );
+    reasons
+}
+
+const NOTHING_SENT: &str = "nothing is sent that could go unacknowledged";
+
+const fn short_name(party: Party) -> &'static str {
+    match party {
+        Party::Sshd => "sshd",
+        Party::Ssh => "ssh",
+        Party::KernelKeepalive => "keepalive",
+        Party::KernelRetransmission => "TCP",
+    }
+}
+
+fn gone_lanes(population: &Population<'_>, kernel: Kernel, end: Duration) -> Vec<Lane> {
+    let mut lanes = Vec::new();
+    let winner = population.dead_peer.first().and_then(DeadPeer::first).map(|first| first.by);
+    let questions: Vec<Duration> = population.end.alive.questions(end).take(1000).collect();
+    let ends = |party| (winner == Some(party)).then_some((end, 'X'));
+    let first_question = questions.first().copied();
+    let asker = population.end.party();
+    if first_question.is_some() || winner == Some(asker) {
+        let marks = questions.iter().map(|at| (*at, '?')).chain(ends(asker)).collect();
+        lanes.push(Lane { label: lane_name(asker).to_owned(), marks, bars: Vec::new() });
+    }
+    if population.tcp_keepalive {
+        let until = first_question.unwrap_or(end).min(end);
+        let probes = kernel.probes().take(1000).take_while(|at| *at < until).map(|at| (at, '.'));
+        let marks: Vec<_> = probes.chain(ends(Party::KernelKeepalive)).collect();
+        if !marks.is_empty() {
+            let label = lane_name(Party::KernelKeepalive).to_owned();
+            lanes.push(Lane { label, marks, bars: Vec::new() });
+        }
+    }
+    if let Some(from) = first_question {
+        lanes.push(Lane {
+            label: lane_name(Party::KernelRetransmission).to_owned(),
+            bars: vec![(from, end)],
+            marks: ends(Party::KernelRetransmission).into_iter().collect(),
+        });
+    }
+    lanes
+}
+
+/// The path budget.
+fn path(text: &mut String, population: &Population<'_>, style: Style) {
+    if population.path.is_empty() {
+        return;
+    }
+    text.push('\n');
+    text.push_str(&style.underlined("The path"));
+    text.push('\n');
+    let ids = population.path.iter().map(|crossing| crossing.hop.id().chars().count());
+    let width = ids.max().unwrap_or(0).clamp(3, 33);
+    let head =
+        format!("         {:width$}  {:>9}  {:>10}  {:>9}", "HOP", "SILENCE", "FORGIVES", "SAFE");
+    text.push_str(&style.dim(&head));
+    text.push('\n');
+    for crossing in &population.path {
+        let mark = match crossing.verdict {
+            Verdict::Survives => style.good("ok   "),
+            Verdict::Tight => style.bad("tight"),
+            Verdict::Dies => style.bad("DIES "),
+        };
+        let hop = crossing.hop;
+        let id: String = hop.id().chars().take(width).collect();
+        let silence = crossing.silence.map_or_else(|| "for ever".to_owned(), in_seconds);
+        let idle = in_seconds(Duration::from_secs(hop.idle().into()));
+        let safe = in_seconds(hop.safe());
+        let hearsay = if hop.is_hearsay() { " *" } else { "" };
+        text.push_str(&format!(
+            "  {mark}  {id:width$}  {silence:>9}  {idle:>10}  {safe:>9}{hearsay}\n"
+        ));
+    }
+    if population.path.iter().any(|crossing| crossing.hop.is_hearsay()) {
+        text.push_str("  * by general knowledge only\n");
+    }
+    let deaf = population.path.iter().find(|crossing| crossing.silence.is_none());
+    if let Some(deaf) = deaf {
+        let sentence = format!("{} hears nothing: {}", deaf.hop.id(), deaf.why(&population.signs));
+        text.push_str(&hanging("  - ", 4, &sentence));
+    }
+}
+
+fn in_seconds(time: Duration) -> String {
+    format!("{} s", seconds(time))
+}
+
+fn problems(text: &mut String, explained: &Explained<'_>, style: Style) {
+    if explained.problems.is_empty() {
+        return;
+    }
+    heading(text, "NOTES", style);
+    for problem in &explained.problems {
+        let label = match problem.severity {
+            Severity::Blocked => "blocked: ",
+            Severity::Conflict => "conflict: ",
+            Severity::Notice => "",
+        };
+        text.push_str(&hanging("  - ", 4, &format!("{label}{}: {problem}", problem.resource)));
+    }
+}
+
+/// The one thing to do next.
+fn advice(explained: &Explained<'_>, style: Style) -> String {
+    if blocked(&explained.problems) {
+        return style.bad("Not everything could be told: mend what is marked as blocked first.")
+            + "\n";
+    }
+    let changes: Vec<&Population<'_>> =
+        explained.sessions.iter().filter(|population| population.change.is_some()).collect();
+    if let Some(population) = changes.first() {
+        let change = population.change.clone().unwrap_or_default();
+        let lines: Vec<String> = change.lines().map(|line| format!("    {line}")).collect();
+        return format!(
+            "{}\n{}\n",
+            style.bad(
+                "A hop on the path is not survived. This in the policy makes all of them safe:"
+            ),
+            lines.join("\n")
+        );
+    }
+    let hops = explained.sessions.iter().any(|population| !population.path.is_empty());
+    match (explained.survives, hops) {
+        (true, true) => style.good("Every hop on the path is survived.") + "\n",
+        (false, _) => {
+            style.bad("A hop on the path forgets so soon that no setting keeps a session there.")
+                + "\n"
+        }
+        (true, false) => {
+            "Name the middleboxes on the way in [path] hops to have them checked; `keepalive-policy \
+             hops`\nlists those that are known.\n"
+                .to_owned()
+        }
+    }
+}
