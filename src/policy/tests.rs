@@ -126,7 +126,7 @@ fn few_retries_are_taken_with_a_notice() {
     assert_eq!(
         notices(5),
         [
-            "p.toml:2: net.ipv4.tcp_retries2 = 5 ends every connection in use, also of others than sshd, after an outage of 12 to 24 s; RFC 1122 asks for at least 100 s, which is 8"
+            "p.toml:2: net.ipv4.tcp_retries2 = 5 ends every connection in use, also of others than sshd, after an outage of 13 s, a little more on slow paths; RFC 1122 asks for at least 100 s, which is 8"
         ]
     );
     assert_eq!(notices(8), [""; 0]);
