@@ -10,6 +10,7 @@ BINARY  ?= $(built)
 
 bindir     = $(PREFIX)/bin
 unitdir    = $(PREFIX)/lib/systemd/system
+userunitdir = $(PREFIX)/lib/systemd/user
 mandir     = $(PREFIX)/share/man
 catalogdir = $(PREFIX)/lib/systemd/catalog
 docdir     = $(PREFIX)/share/doc/keepalive-policy
@@ -68,9 +69,9 @@ check-man: deps-test ## what man says of the manual pages
 	packaging/check-man.sh $(manpages)
 
 .PHONY: fuzz-oracle
-fuzz-oracle: deps-test ## a long comparison with the real sshd, systemd-sysctl and procps
+fuzz-oracle: deps-test ## a long comparison with the real sshd, ssh, systemd-sysctl and procps
 	KEEPALIVE_ORACLE_TREES=$${KEEPALIVE_ORACLE_TREES:-10000} \
-	    $(CARGO) test --locked --release --test oracle_sshd --test oracle_sysctl
+	    $(CARGO) test --locked --release --test oracle_sshd --test oracle_ssh --test oracle_sysctl
 
 .PHONY: fuzz
 fuzz: deps-fuzz ## coverage-guided fuzzing of the syntax of sshd_config, for ten minutes
@@ -99,15 +100,18 @@ tell-systemd = if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then \
 .PHONY: install
 install: $(BINARY) ## into $(DESTDIR)$(PREFIX); enables and starts nothing
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(bindir)/keepalive-policy
-	install -d -m 0755 $(DESTDIR)$(unitdir)
+	install -d -m 0755 $(DESTDIR)$(unitdir) $(DESTDIR)$(userunitdir)
 	sed 's|^\(Exec[A-Za-z]*=\)/usr/bin/|\1$(bindir)/|' systemd/keepalive-policy.service \
 	    >$(DESTDIR)$(unitdir)/keepalive-policy.service
-	chmod 0644 $(DESTDIR)$(unitdir)/keepalive-policy.service
+	sed 's|^\(Exec[A-Za-z]*=\)/usr/bin/|\1$(bindir)/|' systemd/user/keepalive-policy.service \
+	    >$(DESTDIR)$(userunitdir)/keepalive-policy.service
+	chmod 0644 $(DESTDIR)$(unitdir)/keepalive-policy.service $(DESTDIR)$(userunitdir)/keepalive-policy.service
 	install -D -m 0644 systemd/keepalive-policy.catalog $(DESTDIR)$(catalogdir)/keepalive-policy.catalog
 	install -D -m 0644 systemd/witness.conf $(DESTDIR)$(docdir)/witness.conf
 	@set -e; for page in $(manpages); do \
 	    install -v -D -m 0644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
 	install -D -m 0644 config.example.toml $(DESTDIR)$(docdir)/config.example.toml
+	install -m 0644 systemd/named-namespaces.conf $(DESTDIR)$(docdir)/named-namespaces.conf
 	@if [ -e $(DESTDIR)$(policy) ]; then echo "$(policy) is there already, left as it is"; \
 	else install -v -D -m 0644 config.example.toml $(DESTDIR)$(policy); fi
 	@$(tell-systemd)
@@ -115,11 +119,12 @@ install: $(BINARY) ## into $(DESTDIR)$(PREFIX); enables and starts nothing
 .PHONY: uninstall
 uninstall: ## stops it, puts back what it changed on the host, removes what install put there
 	@DESTDIR=$(DESTDIR) packaging/before-uninstall.sh $(bindir)/keepalive-policy
-	rm -f $(DESTDIR)$(bindir)/keepalive-policy $(DESTDIR)$(unitdir)/keepalive-policy.service
+	rm -f $(DESTDIR)$(bindir)/keepalive-policy $(DESTDIR)$(unitdir)/keepalive-policy.service \
+	    $(DESTDIR)$(userunitdir)/keepalive-policy.service
 	@for page in $(notdir $(manpages)); do rm -fv $(DESTDIR)$(mandir)/man$${page##*.}/$$page; done
 	@if cmp -s config.example.toml $(DESTDIR)$(policy); then rm -fv $(DESTDIR)$(policy); \
 	elif [ -e $(DESTDIR)$(policy) ]; then echo "$(policy) was changed since it was installed, left as it is"; fi
-	rm -f $(DESTDIR)$(docdir)/config.example.toml $(DESTDIR)$(docdir)/witness.conf
+	rm -f $(DESTDIR)$(docdir)/config.example.toml $(DESTDIR)$(docdir)/named-namespaces.conf $(DESTDIR)$(docdir)/witness.conf
 	rm -f $(DESTDIR)$(catalogdir)/keepalive-policy.catalog
 	-rmdir $(DESTDIR)$(docdir)
 	@$(tell-systemd)

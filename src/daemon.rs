@@ -17,6 +17,7 @@ use crate::policy::{self, Policy};
 use crate::reconcile::{Problem, Resource, Severity};
 use crate::report::journal::{self, Kind as Line, Weight, say};
 use crate::report::status::monotonic;
+use crate::ssh_client::{SshClient, Whose};
 use crate::sshd::Sshd;
 use crate::sshd::instance::Instance;
 use crate::sysctl::boot::Boot;
@@ -24,6 +25,7 @@ use crate::sysctl::live::named::Named;
 use crate::sysctl::live::{self, Live};
 
 pub mod ears;
+mod kinds;
 pub mod pace;
 pub mod reconciler;
 pub mod rival;
@@ -36,7 +38,7 @@ pub mod watching;
 pub mod witness;
 
 use ears::Ears;
-use reconciler::{Busy, Due, Kind, Manner, Orders, Seen, Wiring};
+use reconciler::{Busy, Due, Kind, Orders, Seen, Wiring};
 use service::Service;
 use state::State;
 use watching::{Armed, Names};
@@ -56,16 +58,16 @@ const IDLE_THREAD: Duration = Duration::from_secs(1);
 /// `EX_CONFIG`: the unit says `RestartPreventExitStatus=78`, since a restart would not help.
 const BAD_ENVIRONMENT: u8 = 78;
 
-/// Runs until SIGTERM or SIGINT. Gives the exit code.
+/// Runs until SIGTERM or SIGINT, for the host or for one user's own client. Gives the exit code.
 #[must_use]
-pub fn run(host: Host, policy: Policy) -> u8 {
+pub fn run(host: Host, policy: Policy, whose: Whose) -> u8 {
     journal::init();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .thread_keep_alive(IDLE_THREAD)
         .build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(serve(host, policy)),
+        Ok(runtime) => runtime.block_on(serve(host, policy, whose)),
         Err(error) => Err(error),
     };
     match result {
@@ -77,8 +79,11 @@ pub fn run(host: Host, policy: Policy) -> u8 {
     }
 }
 
-async fn serve(host: Host, policy: Policy) -> std::io::Result<u8> {
-    let misplaced = misplaced(&host, &policy);
+async fn serve(host: Host, policy: Policy, whose: Whose) -> std::io::Result<u8> {
+    let misplaced = match whose {
+        Whose::Everybodys => misplaced(&host, &policy),
+        Whose::Users(_) => Vec::new(),
+    };
     for problem in &misplaced {
         say(Weight::Error, Line::Refused, &problem.to_string());
     }
@@ -88,8 +93,8 @@ async fn serve(host: Host, policy: Policy) -> std::io::Result<u8> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
-    sweep::leftovers(&host, &policy);
-    let mut daemon = Daemon::start(host, policy);
+    sweep::leftovers(&host, &policy, &whose);
+    let mut daemon = Daemon::start(host, policy, whose);
     let mut ping = daemon.service.ping_interval().map(interval);
     if let Some(ping) = &mut ping {
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -154,6 +159,7 @@ struct Announced {
 #[derive(Debug)]
 struct Daemon {
     host: Host,
+    whose: Whose,
     policy: Arc<Policy>,
     generation: u64,
     announced: Option<Announced>,
@@ -170,7 +176,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn start(host: Host, policy: Policy) -> Self {
+    fn start(host: Host, policy: Policy, whose: Whose) -> Self {
         let mut state = State::default();
         state.tell_policy(&policy);
         let policy = Arc::new(policy);
@@ -181,6 +187,7 @@ impl Daemon {
         let mut daemon = Self {
             ears: Ears::new(&host),
             host,
+            whose,
             policy,
             generation: 1,
             announced: Some(Announced { generation: 1, read: monotonic(), awaited: true }),
@@ -196,16 +203,24 @@ impl Daemon {
         };
         daemon.watch_policy();
         daemon.call_witness();
-        daemon.spawn(Live::LOCK, None, Live::default(), live_kind());
-        daemon.spawn(Named::LOCK, None, Named::default(), named_kind());
-        daemon.spawn(Boot::LOCK, None, Boot::default(), boot_kind());
-        daemon.spawn(Sshd::LOCK, None, Sshd::default(), sshd_kind());
+        if daemon.whose == Whose::Everybodys {
+            daemon.spawn(Live::LOCK, None, Live::default(), kinds::live());
+            daemon.spawn(Named::LOCK, None, Named::default(), kinds::named());
+            daemon.spawn(Boot::LOCK, None, Boot::default(), kinds::boot());
+            daemon.spawn(Sshd::LOCK, None, Sshd::default(), kinds::sshd());
+        }
+        let whose = daemon.whose.clone();
+        let client = SshClient { policy: daemon.policy.path.clone(), whose };
+        daemon.spawn(SshClient::LOCK, None, client, kinds::ssh_client());
         daemon.spawn_instances();
         daemon
     }
 
     /// A reconciler for each instance of sshd that is declared, or was and has not been put back.
     fn spawn_instances(&mut self) {
+        if self.whose != Whose::Everybodys {
+            return;
+        }
         let instances = governed::instances(&self.host, &self.policy.sshd_instances);
         let instances = instances.unwrap_or_else(|error| {
             let message = format!(
@@ -217,7 +232,7 @@ impl Daemon {
         for instance in instances {
             let name = format!("{} {}", Sshd::LOCK, instance.file.display());
             if !self.parties.contains_key(&name) {
-                self.spawn(&name, Some(instance.clone()), Sshd::of(instance), sshd_kind());
+                self.spawn(&name, Some(instance.clone()), Sshd::of(instance), kinds::sshd());
             }
         }
     }
@@ -269,7 +284,7 @@ impl Daemon {
             self.ears.places().for_each(|place| witness.observe(place));
         }
         self.armed(armed);
-        if name == Boot::LOCK {
+        if [Boot::LOCK, SshClient::LOCK].contains(&name.as_str()) {
             self.watch_policy();
         }
         self.publish();
@@ -422,45 +437,5 @@ impl Daemon {
         }
         state.withdraw(&host).await;
         say(Weight::Info, Line::Stop, "stopped; what is in force stays as it is");
-    }
-}
-
-fn live_kind() -> Kind<Live> {
-    Kind {
-        desired: |_, policy| policy.sysctl.clone(),
-        resync: |policy| policy.live_interval,
-        spacing: |_| Duration::ZERO,
-        manner: Manner::AtOnce,
-    }
-}
-
-/// Not worth a wake-up of its own while nobody asks for namespaces.
-fn named_kind() -> Kind<Named> {
-    Kind {
-        desired: |_, policy| policy.namespaces.clone(),
-        resync: |policy| match policy.namespaces.values.is_empty() {
-            true => policy.resync_interval,
-            false => policy.live_interval,
-        },
-        spacing: |_| Duration::ZERO,
-        manner: Manner::Settled,
-    }
-}
-
-fn boot_kind() -> Kind<Boot> {
-    Kind {
-        desired: |_, policy| policy.sysctl.clone(),
-        resync: |policy| policy.resync_interval,
-        spacing: |_| Duration::ZERO,
-        manner: Manner::Settled,
-    }
-}
-
-fn sshd_kind() -> Kind<Sshd> {
-    Kind {
-        desired: |sshd, policy| policy.sshd_of(sshd.instance.as_ref()),
-        resync: |policy| policy.resync_interval,
-        spacing: |policy| policy.reload_spacing,
-        manner: Manner::Settled,
     }
 }

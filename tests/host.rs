@@ -33,8 +33,23 @@ fn demo() {
 }
 
 #[test]
+fn client() {
+    passes("client.sh");
+}
+
+#[test]
+fn client_idle() {
+    passes("client-idle.sh");
+}
+
+#[test]
 fn disk() {
     passes("disk.sh");
+}
+
+#[test]
+fn environment() {
+    passes("environment.sh");
 }
 
 /// sshd under units of other kinds than Debian's.
@@ -66,6 +81,11 @@ fn storm() {
 }
 
 #[test]
-fn environment() {
-    passes("environment.sh");
+fn live() {
+    passes("live.sh");
+}
+
+#[test]
+fn netns() {
+    passes("netns.sh");
 }
