@@ -93,8 +93,12 @@ fn by_value(host: &Host, row: &Setting) -> Option<String> {
         names.into_iter().map(move |name| Path::new(directory).join(name))
     });
     let mut files = files.chain([PathBuf::from("/etc/sysctl.conf")]);
+    let is_foreign = |path: &Path| {
+        let name = path.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
+        name.ends_with(".conf") && !name.contains("keepalive-policy")
+    };
     files
-        .find(|path| path.extension().is_some_and(|extension| extension == "conf") && sets(path))
+        .find(|path| is_foreign(path) && sets(path))
         .map(|path| format!("a loader of {}", path.display()))
 }
 

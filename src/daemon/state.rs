@@ -107,7 +107,9 @@ impl State {
             });
         }
         events.extend(contested);
-        for event in &mut events {
+        // After a start or another policy the value may be one that we declared before.
+        let foreign = matches!(seen.trigger, Trigger::Event | Trigger::Resync);
+        for event in events.iter_mut().filter(|_| foreign) {
             if let (Kind::Corrected | Kind::Drift | Kind::Contested, Some(name)) =
                 (event.kind, event.setting)
             {

@@ -101,10 +101,13 @@ fn brief(text: &str) -> Vec<String> {
     while let Some(line) = lines.next() {
         if let Some(before) = line.strip_prefix("--- ") {
             let after = lines.next().and_then(|line| line.strip_prefix("+++ ")).unwrap_or_default();
+            // `a/etc/…` and `b/etc/…`, as patch(1) wants them.
+            let path =
+                |side: &str| format!("/{}", side.split_once('/').map_or("", |(_, path)| path));
             steps.push(match (before, after) {
-                ("/dev/null", after) => format!("create {after}"),
-                (before, "/dev/null") => format!("remove {before}"),
-                (before, _) => format!("edit {before}"),
+                ("/dev/null", after) => format!("create {}", path(after)),
+                (before, "/dev/null") => format!("remove {}", path(before)),
+                (before, _) => format!("edit {}", path(before)),
             });
         } else if !line.starts_with(['+', '-', '@', ' ', '\\']) && !line.is_empty() {
             steps.push(line.to_owned());

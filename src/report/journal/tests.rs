@@ -116,7 +116,7 @@ fn audit_says_in_one_line_what_it_would_have_done() {
     audited.pending = vec![
         pending("net.ipv4.tcp_keepalive_time: 900 -> 600"),
         pending(
-            "--- /etc/a\n+++ /etc/a\n@@ -1 +1 @@\n-x\n+y\n--- /dev/null\n+++ /etc/b\n@@ -0,0 +1 @@\n+z\nreload ssh.service\n",
+            "--- a/etc/a\n+++ b/etc/a\n@@ -1 +1 @@\n-x\n+y\n--- /dev/null\n+++ b/etc/b\n@@ -0,0 +1 @@\n+z\nreload ssh.service\n",
         ),
     ];
     let mut told = Told::default();

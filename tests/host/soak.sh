@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# soak.sh [SECONDS]: random drift in every place and way, rivals, and kill -9 at random moments. At the end
+# everything is as declared, every drift that the kernel and sshd saw undone is accounted for, no temporary
+# file is left, and neither memory nor descriptors grew.
+set -eEuo pipefail
+# shellcheck source=observe.sh
+. "$(dirname "$0")/observe.sh"
+seconds=${1:-60}
+RANDOM=${KEEPALIVE_SEED:-$((EPOCHSECONDS % 32768))}
+echo "seed $RANDOM; KEEPALIVE_SEED repeats it"
+trap 'box journalctl --no-pager --quiet --lines=60 --unit="$unit" >&2' ERR
+
+sysctl_settings=(net.ipv4.tcp_keepalive_time net.ipv4.tcp_keepalive_intvl net.ipv4.tcp_keepalive_probes)
+pick() { local -n list=$1; echo "${list[RANDOM % ${#list[@]}]}"; }
+of_daemon() { cat "$(box_path "/proc/$(property "$unit" MainPID)/$1")"; }
+pss() { of_daemon smaps_rollup | awk '/^Pss:/ { print $2 }'; }
+descriptors() { find "$(box_path "/proc/$(property "$unit" MainPID)/fd")" -mindepth 1 | wc -l; }
+unit_runs() { [ "$(property "$unit" ActiveState)" = active ] && [ "$(property "$unit" SubState)" = running ]; }
+leftovers() { box find /etc /var/lib/keepalive-policy -name '*keepalive-policy-new'; }
+
+in_force() {
+    local setting
+    for setting in "${sysctl_settings[@]}"; do
+        live_is "$setting" "$(declared "$setting")" && boot_sets "$setting" "$(declared "$setting")" || return
+    done
+    sshd_gives root ClientAliveInterval "$(declared ClientAliveInterval)" &&
+        sshd_gives bob ClientAliveCountMax "$(declared ClientAliveCountMax)"
+}
+
+# shellcheck disable=SC2034  # by name, in pick
+drifts=(live live live later earlier delete_sysctl delete_sshd edit_sysctl edit_sshd append rival killed)
+drift() {
+    local setting value=$((RANDOM % 50 + 1))
+    setting=$(pick sysctl_settings)
+    case $1 in
+        live) box sysctl -qw "$setting=$value" ;;
+        later) echo "$setting = $value" >"$(box_path /etc/sysctl.d)/zz-$((RANDOM % 4)).conf" ;;
+        earlier) echo "ClientAliveInterval $value" >"$(box_path /etc/ssh/sshd_config.d)/00-$((RANDOM % 4)).conf" ;;
+        delete_sysctl) box sh -c 'rm -f /etc/sysctl.d/*keepalive-policy*' ;;
+        delete_sshd) box sh -c 'rm -f /etc/ssh/sshd_config.d/*keepalive-policy*' ;;
+        edit_sysctl) box sh -c "sed -i 's/^$setting.*/$setting = $value/' /etc/sysctl.d/*keepalive-policy* 2>/dev/null || true" ;;
+        edit_sshd) box sh -c "sed -i 's/^ClientAliveCountMax.*/ClientAliveCountMax $value/' /etc/ssh/sshd_config.d/*keepalive-policy* 2>/dev/null || true" ;;
+        append) echo "    ClientAliveCountMax $value" >>"$(box_path /etc/ssh/sshd_config)" ;;
+        rival) box sh -c "i=0; while [ \$i -lt 3000 ]; do echo $value >/proc/sys/${setting//.//}; i=\$((i + 1)); done" ;;
+        killed) box sh -c "kill -9 \$(systemctl show --property=MainPID --value $unit) 2>/dev/null || true" ;;
+    esac
+}
+
+boot_with_tree
+printf '\nMatch User bob\n    X11Forwarding no\n' >>"$(box_path /etc/ssh/sshd_config)"
+install_in_box >/dev/null 2>&1
+# kill -9 comes more often than systemd would put up with.
+mkdir -p "$(box_path /etc/systemd/system)/$unit.d"
+printf '[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestartSec=100ms\n' >"$(box_path /etc/systemd/system)/$unit.d/soak.conf"
+box systemctl daemon-reload
+box systemctl enable --now --quiet "$unit"
+sshd_pid=$(property ssh MainPID)
+
+count=0 killed=0 end=$((SECONDS + seconds))
+while [ $SECONDS -lt $end ]; do
+    what=$(pick drifts)
+    [ "$what" != killed ] || killed=$((killed + 1))
+    count=$((count + 1))
+    drift "$what"
+    read -r -t "0.$((RANDOM % 8))" <> <(:) || true
+done
+await 60 "the daemon to run" unit_runs
+await 150 "everything to be in force" in_force
+echo "$count drifts, $killed of them a kill -9: everything is as declared"
+[ -z "$(leftovers)" ]
+[ "$(property ssh MainPID)" = "$sshd_pid" ]
+[ "$(property "$unit" NRestarts)" -le "$killed" ]
+
+# Without kills, from a state at rest to a state at rest, everything is counted and nothing grows.
+box systemctl restart "$unit"
+warm_up() { for what in live later delete_sysctl delete_sshd; do drift "$what"; await 60 "the $what" in_force; done; }
+warm_up
+pss=$(pss) descriptors=$(descriptors)
+for _ in $(seq 1 $((seconds / 12))); do
+    mark_journal
+    setting=$(pick sysctl_settings)
+    value=$((100 + RANDOM % 100))
+    box sysctl -qw "$setting=$value"
+    await 70 "the correction of $setting to be told" told KEEPALIVE_EVENT=corrected \
+        KEEPALIVE_SETTING="$setting" KEEPALIVE_FOUND=$value
+done
+drift delete_sshd
+await 60 "everything to be in force" in_force
+echo "PSS from $pss to $(pss) kB, descriptors from $descriptors to $(descriptors)"
+[ "$(pss)" -le $((pss + 400)) ]
+[ "$(descriptors)" -le "$descriptors" ]
+echo "passed"

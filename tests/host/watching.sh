@@ -1,0 +1,193 @@
+#!/usr/bin/env bash
+# watching.sh: every way in which files change, made by the programs that do it. Rereading is put off for
+# an hour, so that only an event can have brought the correction.
+set -eEuo pipefail
+# shellcheck source=observe.sh
+. "$(dirname "$0")/observe.sh"
+trap 'explain "$LINENO" "$BASH_COMMAND"' ERR
+
+explain() {
+    printf '\nfailed at line %s: %s\n\nthe journal of %s:\n' "$1" "$2" "$unit"
+    box journalctl --no-pager --quiet --lines=30 --unit="$unit" || true
+    box ls -la /etc /etc/sysctl.d /etc/ssh/sshd_config.d
+} >&2
+
+key=net.ipv4.tcp_keepalive_time
+name=99-zz-keepalive-policy.conf
+
+# What the daemon is about to set right is read by nobody but it: the file, as the loader would take it.
+says() { [ "$(box sed -n "s/^$key *= *//p" "/etc/sysctl.d/$name" 2>/dev/null)" = 600 ]; }
+plain() { box test -f "/etc/sysctl.d/$name" && ! box test -L "/etc/sysctl.d/$name"; }
+boot_is_right() { boot_sets $key 600; }
+
+# Many corrections of one setting within a minute are a quarrel; another policy is a new beginning.
+ways=0
+fresh_start() {
+    ways=$((ways + 1))
+    [ $((ways % 5)) != 0 ] || box systemctl reload "$unit"
+}
+
+# way TITLE COMMAND: COMMAND makes drift in the files of sysctl.d, as this machine reaches them.
+way() {
+    local title=$1 command=$2 trigger=${3:-inotify}
+    fresh_start
+    printf '%-46s' "$title"
+    mark_journal
+    (cd "$(box_path /etc/sysctl.d)" && drift=$drift name=$name bash -euc "$command")
+    await 15 "$title to be told of" told KEEPALIVE_EVENT=corrected KEEPALIVE_TRIGGER="$trigger" \
+        KEEPALIVE_SETTING=$key
+    await 15 "$title to be undone" boot_is_right
+    echo "corrected, trigger $trigger"
+}
+
+# sshd_way TITLE COMMAND: the same for what sshd reads, below /etc/ssh.
+sshd_way() {
+    fresh_start
+    printf '%-46s' "$1"
+    mark_journal
+    (cd "$(box_path /etc/ssh)" && bash -euc "$2")
+    await 20 "$1 to be told of" told KEEPALIVE_EVENT=corrected KEEPALIVE_TRIGGER=inotify \
+        KEEPALIVE_RESOURCE=sshd_config
+    await 20 "$1 to be undone" sshd_gives root ClientAliveInterval 120
+    echo "corrected, trigger inotify"
+}
+
+# A package with one file of sysctl.d as its conffile, in two versions.
+package() {
+    local tree=$work/package
+    rm -rf "$tree"
+    mkdir -p "$tree/DEBIAN" "$tree/etc/sysctl.d"
+    printf 'Package: zzz-db\nVersion: %s\nArchitecture: all\nMaintainer: x <x@example>\nDescription: x\n' "$1" \
+        >"$tree/DEBIAN/control"
+    echo /etc/sysctl.d/zzz-db.conf >"$tree/DEBIAN/conffiles"
+    echo "$key = $2" >"$tree/etc/sysctl.d/zzz-db.conf"
+    dpkg-deb --root-owner-group --build "$tree" "$(box_path /root)/db_$1.deb" >/dev/null
+}
+
+boot_with_tree
+install_in_box >/dev/null 2>&1
+printf '\n[daemon]\nresync_interval = "1h"\nlive_interval = "1h"\n' >>"$(box_path $policy)"
+box systemctl enable --now --quiet "$unit"
+says
+work=$(mktemp -d)
+with_box="$(declare -f box box_leader); box_name=$box_name; box_hierarchies=(${box_hierarchies[*]})"
+trap 'box_stop; rm -rf "$work"' EXIT
+drift=$work/drift
+echo "$key = 999" >"$drift"
+
+echo "in place"
+# shellcheck disable=SC2016  # expanded by the shell that runs it
+{
+    way 'cat over it' 'cat "$drift" >"$name"'
+    way 'a line appended' 'echo "net.ipv4.tcp_keepalive_time = 999" >>"$name"'
+    way 'tee' 'tee "$name" <"$drift" >/dev/null'
+    way 'cp over it' 'cp "$drift" "$name"'
+    way 'dd into the middle of it' 'sed s/600/999/ "$name" >"$drift.same"; dd if="$drift.same" of="$name" conv=notrunc status=none'
+    way 'truncate' 'truncate --size=0 "$name"'
+    way 'rsync --inplace' 'rsync --inplace --ignore-times "$drift" "$name"'
+    way 'mmap' 'python3 -c "
+import mmap, sys
+with open(sys.argv[1], \"r+b\") as f:
+    m = mmap.mmap(f.fileno(), 0); at = m.find(b\"600\"); m[at:at + 3] = b\"999\"; m.flush()" "$name"'
+    echo "by a new file in its place"
+    way 'sed -i' 'sed -i s/600/999/ "$name"'
+    way 'sed -i.bak' 'sed -i.bak s/600/999/ "$name"; rm "$name.bak"'
+    way 'perl -pi' 'perl -pi -e s/600/999/ "$name"'
+    way 'rsync' 'rsync --ignore-times "$drift" "$name"'
+    way 'install' 'install -m 0644 "$drift" "$name"'
+    way 'cp --remove-destination' 'cp --remove-destination "$drift" "$name"'
+    way 'rm, then made again' 'rm "$name"; cat "$drift" >"$name"'
+    way 'mv within the file system' 'cp "$drift" ../moved; mv ../moved "$name"'
+    way 'mv from another file system' 'cp "$drift" "$drift.2"; mv "$drift.2" "$name"'
+    way 'os.replace, as Ansible does' 'python3 -c "
+import os, sys
+open(\".ansible_tmp\", \"wb\").write(open(sys.argv[1], \"rb\").read()); os.replace(\".ansible_tmp\", sys.argv[2])" "$drift" "$name"'
+    way 'rename with exchange' 'cp "$drift" ../other; python3 -c "
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.renameat2(-100, b\"../other\", -100, os.fsencode(sys.argv[1]), 2) == 0, ctypes.get_errno()" "$name"; rm ../other'
+    echo "by editors"
+    for how in auto yes no; do
+        way "vim, backupcopy=$how" 'vim -N -u NONE -i NONE -es -c "set backup backupcopy='$how' | %s/600/999/ | wq" "$name" </dev/null; rm -f "$name~"'
+    done
+    way 'nano' 'script -qec "nano --ignorercfiles \"$name\"" /dev/null < <(printf "net.ipv4.tcp_keepalive_time = 999\n\030y\n"; sleep 1) >/dev/null'
+    echo "by links"
+    way 'ln -sf' 'mkdir -p ../elsewhere; cp "$drift" ../elsewhere/target; ln -sf ../elsewhere/target "$name"'
+    way 'a masking link to /dev/null' 'ln -sf /dev/null "$name"'
+    way 'a link put in place by a rename' 'ln -s ../elsewhere/target new; mv -T new "$name"'
+    way 'rm' 'rm "$name"'
+    way 'a foreign link' 'echo "# nothing" >../elsewhere/zzz; ln -s ../elsewhere/zzz zzz-link.conf; cat "$drift" >../elsewhere/zzz'
+}
+box rm /etc/sysctl.d/zzz-link.conf
+await 10 "the link to be gone" boot_is_right
+
+echo "by packages"
+package 1 999
+package 2 998
+way 'dpkg --install' "$with_box"'; box dpkg --install /root/db_1.deb >/dev/null 2>&1'
+way 'dpkg, a conffile replaced' "$with_box"'; echo "# mine" >zzz-db.conf; box dpkg --force-confnew --install /root/db_2.deb >/dev/null 2>&1'
+box dpkg --purge zzz-db >/dev/null 2>&1
+await 10 "the package to be gone" boot_is_right
+
+echo "by directories"
+# shellcheck disable=SC2016
+{
+    way 'the directory moved away and made again' 'cd ..; mv sysctl.d sysctl.old; mkdir sysctl.d; cp "$drift" sysctl.d/zzz.conf'
+    way 'the directory removed and made again' 'cd ..; rm -r sysctl.d sysctl.old; mkdir sysctl.d; cp "$drift" sysctl.d/zzz.conf'
+    way 'the directory replaced by a link' 'cd ..; mv sysctl.d real.d; ln -s real.d sysctl.d; cp "$drift" real.d/zzz.conf'
+    way 'the link swapped for another' 'cd ..; mkdir -p other.d; cp "$drift" other.d/zzz.conf; ln -sfn other.d sysctl.d'
+    way 'a file where the link leads' 'rm -f zzz.conf; cp "$drift" ../other.d/zzzz.conf'
+    way 'a directory that was not there' 'mkdir -p ../../run/sysctl.d; cp "$drift" ../../run/sysctl.d/zzzzz.conf'
+}
+box rm -f /run/sysctl.d/zzzzz.conf
+await 10 "the file in /run to be gone" boot_is_right
+
+echo "by mounts, which no inotify event tells of"
+box sh -c "echo $key = 999 >/root/over; mkdir -p /root/over.d; cp /root/over /root/over.d/zzz.conf"
+way 'a file bind-mounted over it' "$with_box"'; rm -f zzz.conf zzzz.conf; echo "# nothing" >zzzz-mount.conf; box mount --bind /root/over /etc/sysctl.d/zzzz-mount.conf'
+box umount /etc/sysctl.d/zzzz-mount.conf
+box rm /etc/sysctl.d/zzzz-mount.conf
+await 10 "the mount to be gone" boot_is_right
+way 'a directory bind-mounted over it' "$with_box"'; box mount --bind /root/over.d /etc/sysctl.d'
+way 'a file in what is mounted there' 'cp "$drift" ../../root/over.d/zzzzzz.conf'
+box umount /etc/sysctl.d
+await 10 "the directory below to be right" boot_is_right
+
+echo "what sshd reads"
+# shellcheck disable=SC2016
+{
+    sshd_way 'a drop-in' 'echo ClientAliveInterval 7 >sshd_config.d/00-a.conf'
+    sshd_way 'another Include' 'mkdir -p ../srv; echo "# nothing" >../srv/ssh.conf; sed -i "1i Include /etc/srv/ssh.conf" sshd_config; echo ClientAliveInterval 8 >../srv/ssh.conf'
+    sshd_way 'the file it names, edited later' 'sed -i s/8/9/ ../srv/ssh.conf; rm -f sshd_config.d/*keepalive*; sed -i /keepalive-policy/,+3d sshd_config'
+    sshd_way 'a drop-in with its directory' 'mv sshd_config.d old.d; mkdir sshd_config.d; echo ClientAliveInterval 7 >sshd_config.d/a.conf'
+}
+looks() { box sh -c "cat /proc/$(property "$unit" MainPID)/task/*/status" | awk '/^voluntary/ { sum += $2 } END { print sum }'; }
+sed -i '/srv\/ssh.conf/d' "$(box_path /etc/ssh/sshd_config)"
+await 20 "the Include to be gone" sshd_gives root ClientAliveInterval 120
+at_rest() { local before; before=$(looks); read -r -t 0.5 <> <(:) || true; [ "$(looks)" = "$before" ]; }
+await 20 "the daemon to be at rest" at_rest
+before=$(looks)
+for number in 1 2 3 4 5; do echo "ClientAliveInterval $number" >"$(box_path /etc/srv/ssh.conf)"; done
+read -r -t 0.5 <> <(:) || true
+[ "$(looks)" = "$before" ]
+echo 'a file that is no longer included               wakes nobody'
+
+echo "deaf ears: a value written where no event tells of it"
+printf '\n[daemon]\nresync_interval = "2s"\nlive_interval = "1s"\n' >"$work/tail"
+sed -i '/^\[daemon\]$/,$d' "$(box_path $policy)"
+cat "$work/tail" >>"$(box_path $policy)"
+box systemctl reload "$unit"
+mark_journal
+box unshare --mount --pid --fork --mount-proc sysctl -qw $key=7201
+await 10 "the value to be right" live_is $key 600
+await 10 "it to be told" told KEEPALIVE_EVENT=corrected KEEPALIVE_TRIGGER=resync KEEPALIVE_FOUND=7201
+told KEEPALIVE_EVENT=unheard
+echo 'another mount of /proc                         corrected, trigger resync, and counted'
+mark_journal
+box ln "/etc/sysctl.d/$name" /root/hard
+box sh -c "sed s/600/999/ /root/hard | dd of=/root/hard conv=notrunc status=none"
+await 10 "the file to be right" says
+await 10 "it to be told" told KEEPALIVE_EVENT=corrected KEEPALIVE_TRIGGER=resync
+plain
+echo 'through a hard link elsewhere                  corrected, trigger resync'
+echo "passed"
