@@ -33,7 +33,8 @@ way() {
     fresh_start
     printf '%-46s' "$title"
     mark_journal
-    (cd "$(box_path /etc/sysctl.d)" && drift=$drift name=$name bash -euc "$command")
+    drift=$drift etc=$(box_path /etc) at=$(box_path /etc/sysctl.d) name=$(box_path /etc/sysctl.d)/$name \
+        bash -euc "$command"
     await 15 "$title to be told of" told KEEPALIVE_EVENT=corrected KEEPALIVE_TRIGGER="$trigger" \
         KEEPALIVE_SETTING=$key
     await 15 "$title to be undone" boot_is_right
@@ -45,7 +46,7 @@ sshd_way() {
     fresh_start
     printf '%-46s' "$1"
     mark_journal
-    (cd "$(box_path /etc/ssh)" && bash -euc "$2")
+    etc=$(box_path /etc) ssh=$(box_path /etc/ssh) bash -euc "$2"
     await 20 "$1 to be told of" told KEEPALIVE_EVENT=corrected KEEPALIVE_TRIGGER=inotify \
         KEEPALIVE_RESOURCE=sshd_config
     await 20 "$1 to be undone" sshd_gives root ClientAliveInterval 120
@@ -97,26 +98,27 @@ with open(sys.argv[1], \"r+b\") as f:
     way 'install' 'install -m 0644 "$drift" "$name"'
     way 'cp --remove-destination' 'cp --remove-destination "$drift" "$name"'
     way 'rm, then made again' 'rm "$name"; cat "$drift" >"$name"'
-    way 'mv within the file system' 'cp "$drift" ../moved; mv ../moved "$name"'
+    way 'mv within the file system' 'cp "$drift" "$etc/moved"; mv "$etc/moved" "$name"'
     way 'mv from another file system' 'cp "$drift" "$drift.2"; mv "$drift.2" "$name"'
     way 'os.replace, as Ansible does' 'python3 -c "
 import os, sys
-open(\".ansible_tmp\", \"wb\").write(open(sys.argv[1], \"rb\").read()); os.replace(\".ansible_tmp\", sys.argv[2])" "$drift" "$name"'
-    way 'rename with exchange' 'cp "$drift" ../other; python3 -c "
+new = os.path.join(os.path.dirname(sys.argv[2]), \".ansible_tmp\")
+open(new, \"wb\").write(open(sys.argv[1], \"rb\").read()); os.replace(new, sys.argv[2])" "$drift" "$name"'
+    way 'rename with exchange' 'cp "$drift" "$etc/other"; python3 -c "
 import ctypes, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
-assert libc.renameat2(-100, b\"../other\", -100, os.fsencode(sys.argv[1]), 2) == 0, ctypes.get_errno()" "$name"; rm ../other'
+assert libc.renameat2(-100, os.fsencode(sys.argv[1]), -100, os.fsencode(sys.argv[2]), 2) == 0, ctypes.get_errno()" "$etc/other" "$name"; rm "$etc/other"'
     echo "by editors"
     for how in auto yes no; do
         way "vim, backupcopy=$how" 'vim -N -u NONE -i NONE -es -c "set backup backupcopy='$how' | %s/600/999/ | wq" "$name" </dev/null; rm -f "$name~"'
     done
     way 'nano' 'script -qec "nano --ignorercfiles \"$name\"" /dev/null < <(printf "net.ipv4.tcp_keepalive_time = 999\n\030y\n"; sleep 1) >/dev/null'
     echo "by links"
-    way 'ln -sf' 'mkdir -p ../elsewhere; cp "$drift" ../elsewhere/target; ln -sf ../elsewhere/target "$name"'
+    way 'ln -sf' 'mkdir -p "$etc/elsewhere"; cp "$drift" "$etc/elsewhere/target"; ln -sf ../elsewhere/target "$name"'
     way 'a masking link to /dev/null' 'ln -sf /dev/null "$name"'
-    way 'a link put in place by a rename' 'ln -s ../elsewhere/target new; mv -T new "$name"'
+    way 'a link put in place by a rename' 'ln -s ../elsewhere/target "$at/new"; mv -T "$at/new" "$name"'
     way 'rm' 'rm "$name"'
-    way 'a foreign link' 'echo "# nothing" >../elsewhere/zzz; ln -s ../elsewhere/zzz zzz-link.conf; cat "$drift" >../elsewhere/zzz'
+    way 'a foreign link' 'echo "# nothing" >"$etc/elsewhere/zzz"; ln -s ../elsewhere/zzz "$at/zzz-link.conf"; cat "$drift" >"$etc/elsewhere/zzz"'
 }
 box rm /etc/sysctl.d/zzz-link.conf
 await 10 "the link to be gone" boot_is_right
@@ -125,41 +127,41 @@ echo "by packages"
 package 1 999
 package 2 998
 way 'dpkg --install' "$with_box"'; box dpkg --install /root/db_1.deb >/dev/null 2>&1'
-way 'dpkg, a conffile replaced' "$with_box"'; echo "# mine" >zzz-db.conf; box dpkg --force-confnew --install /root/db_2.deb >/dev/null 2>&1'
+way 'dpkg, a conffile replaced' "$with_box"'; echo "# mine" >"$at/zzz-db.conf"; box dpkg --force-confnew --install /root/db_2.deb >/dev/null 2>&1'
 box dpkg --purge zzz-db >/dev/null 2>&1
 await 10 "the package to be gone" boot_is_right
 
 echo "by directories"
 # shellcheck disable=SC2016
 {
-    way 'the directory moved away and made again' 'cd ..; mv sysctl.d sysctl.old; mkdir sysctl.d; cp "$drift" sysctl.d/zzz.conf'
-    way 'the directory removed and made again' 'cd ..; rm -r sysctl.d sysctl.old; mkdir sysctl.d; cp "$drift" sysctl.d/zzz.conf'
-    way 'the directory replaced by a link' 'cd ..; mv sysctl.d real.d; ln -s real.d sysctl.d; cp "$drift" real.d/zzz.conf'
-    way 'the link swapped for another' 'cd ..; mkdir -p other.d; cp "$drift" other.d/zzz.conf; ln -sfn other.d sysctl.d'
-    way 'a file where the link leads' 'rm -f zzz.conf; cp "$drift" ../other.d/zzzz.conf'
-    way 'a directory that was not there' 'mkdir -p ../../run/sysctl.d; cp "$drift" ../../run/sysctl.d/zzzzz.conf'
+    way 'the directory moved away and made again' 'mv "$at" "$etc/sysctl.old"; mkdir "$at"; cp "$drift" "$at/zzz.conf"'
+    way 'the directory removed and made again' 'rm -r "$at" "$etc/sysctl.old"; mkdir "$at"; cp "$drift" "$at/zzz.conf"'
+    way 'the directory replaced by a link' 'mv "$at" "$etc/real.d"; ln -s real.d "$at"; cp "$drift" "$etc/real.d/zzz.conf"'
+    way 'the link swapped for another' 'mkdir "$etc/other.d"; cp "$drift" "$etc/other.d/zzz.conf"; ln -sfn other.d "$at"'
+    way 'a file where the link leads' 'rm "$at/zzz.conf"; cp "$drift" "$etc/other.d/zzzz.conf"'
+    way 'a directory that was not there' 'mkdir "$etc/../run/sysctl.d"; cp "$drift" "$etc/../run/sysctl.d/zzzzz.conf"'
 }
 box rm -f /run/sysctl.d/zzzzz.conf
 await 10 "the file in /run to be gone" boot_is_right
 
 echo "by mounts, which no inotify event tells of"
 box sh -c "echo $key = 999 >/root/over; mkdir -p /root/over.d; cp /root/over /root/over.d/zzz.conf"
-way 'a file bind-mounted over it' "$with_box"'; rm -f zzz.conf zzzz.conf; echo "# nothing" >zzzz-mount.conf; box mount --bind /root/over /etc/sysctl.d/zzzz-mount.conf'
+way 'a file bind-mounted over it' "$with_box"'; rm -f "$at"/zzz*.conf; echo "# nothing" >"$at/zzzz-mount.conf"; box mount --bind /root/over /etc/sysctl.d/zzzz-mount.conf'
 box umount /etc/sysctl.d/zzzz-mount.conf
 box rm /etc/sysctl.d/zzzz-mount.conf
 await 10 "the mount to be gone" boot_is_right
 way 'a directory bind-mounted over it' "$with_box"'; box mount --bind /root/over.d /etc/sysctl.d'
-way 'a file in what is mounted there' 'cp "$drift" ../../root/over.d/zzzzzz.conf'
+way 'a file in what is mounted there' 'cp "$drift" "$etc/../root/over.d/zzzzzz.conf"'
 box umount /etc/sysctl.d
 await 10 "the directory below to be right" boot_is_right
 
 echo "what sshd reads"
 # shellcheck disable=SC2016
 {
-    sshd_way 'a drop-in' 'echo ClientAliveInterval 7 >sshd_config.d/00-a.conf'
-    sshd_way 'another Include' 'mkdir -p ../srv; echo "# nothing" >../srv/ssh.conf; sed -i "1i Include /etc/srv/ssh.conf" sshd_config; echo ClientAliveInterval 8 >../srv/ssh.conf'
-    sshd_way 'the file it names, edited later' 'sed -i s/8/9/ ../srv/ssh.conf; rm -f sshd_config.d/*keepalive*; sed -i /keepalive-policy/,+3d sshd_config'
-    sshd_way 'a drop-in with its directory' 'mv sshd_config.d old.d; mkdir sshd_config.d; echo ClientAliveInterval 7 >sshd_config.d/a.conf'
+    sshd_way 'a drop-in' 'echo ClientAliveInterval 7 >"$ssh/sshd_config.d/00-a.conf"'
+    sshd_way 'another Include' 'mkdir "$etc/srv"; echo "# nothing" >"$etc/srv/ssh.conf"; sed -i "1i Include /etc/srv/ssh.conf" "$ssh/sshd_config"; echo ClientAliveInterval 8 >"$etc/srv/ssh.conf"'
+    sshd_way 'the file it names, edited later' 'sed -i s/8/9/ "$etc/srv/ssh.conf"; rm -f "$ssh"/sshd_config.d/*keepalive*; sed -i "/keepalive-policy/,+3d" "$ssh/sshd_config"'
+    sshd_way 'a drop-in with its directory' 'mv "$ssh/sshd_config.d" "$ssh/old.d"; mkdir "$ssh/sshd_config.d"; echo ClientAliveInterval 7 >"$ssh/sshd_config.d/a.conf"'
 }
 looks() { box sh -c "cat /proc/$(property "$unit" MainPID)/task/*/status" | awk '/^voluntary/ { sum += $2 } END { print sum }'; }
 sed -i '/srv\/ssh.conf/d' "$(box_path /etc/ssh/sshd_config)"
