@@ -61,6 +61,7 @@ fn the_commented_lines_of_the_example_are_the_defaults() {
             Some(setting) if setting.contains(" = ") && !setting.contains('*') => setting,
             Some("[[sshd_config.instance]]") => "[[sshd_config.instance]]",
             Some("[path]") => "[path]",
+            Some("[objective]") => "[objective]",
             Some("[daemon]") => "[daemon]",
             _ => line,
         })
@@ -70,10 +71,13 @@ fn the_commented_lines_of_the_example_are_the_defaults() {
     let retries = shown.sysctl.values.remove(&Key::Retries2);
     assert_eq!(retries, Some(Key::Retries2.kernel_default()));
     assert_eq!(shown.hops.len(), 2);
+    // What it sets explicitly meets the objective, so that nothing is left to derive.
+    let derived = shown.objective.as_ref().unwrap();
+    assert_eq!((derived.interval, derived.count, derived.unmet.len()), (None, None, 0));
     assert_eq!(shown.sshd_instances.len(), 1);
     let (hops, sshd_instances) = (Vec::new(), Vec::new());
     let notices = default.notices.clone();
-    assert_eq!(Policy { hops, sshd_instances, notices, ..shown }, default);
+    assert_eq!(Policy { hops, sshd_instances, objective: None, notices, ..shown }, default);
     let set: Vec<&str> = uncommented.lines().filter(|line| !line.starts_with('#')).collect();
     for key in [
         "namespaces",
