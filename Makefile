@@ -10,6 +10,7 @@ BINARY  ?= $(built)
 
 bindir     = $(PREFIX)/bin
 unitdir    = $(PREFIX)/lib/systemd/system
+userunitdir = $(PREFIX)/lib/systemd/user
 mandir     = $(PREFIX)/share/man
 docdir     = $(PREFIX)/share/doc/keepalive-policy
 # The daemon reads this one path, whatever the prefix.
@@ -67,9 +68,9 @@ check-man: deps-test ## what man says of the manual pages
 	packaging/check-man.sh $(manpages)
 
 .PHONY: fuzz-oracle
-fuzz-oracle: deps-test ## a long comparison with the real sshd, systemd-sysctl and procps
+fuzz-oracle: deps-test ## a long comparison with the real sshd, ssh, systemd-sysctl and procps
 	KEEPALIVE_ORACLE_TREES=$${KEEPALIVE_ORACLE_TREES:-10000} \
-	    $(CARGO) test --locked --release --test oracle_sshd --test oracle_sysctl
+	    $(CARGO) test --locked --release --test oracle_sshd --test oracle_ssh --test oracle_sysctl
 
 .PHONY: fuzz
 fuzz: deps-fuzz ## coverage-guided fuzzing of the syntax of sshd_config, for ten minutes
@@ -97,10 +98,12 @@ tell-systemd = if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then system
 .PHONY: install
 install: $(BINARY) ## into $(DESTDIR)$(PREFIX); enables and starts nothing
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(bindir)/keepalive-policy
-	install -d -m 0755 $(DESTDIR)$(unitdir)
+	install -d -m 0755 $(DESTDIR)$(unitdir) $(DESTDIR)$(userunitdir)
 	sed 's|^ExecStart=/usr/bin/|ExecStart=$(bindir)/|' systemd/keepalive-policy.service \
 	    >$(DESTDIR)$(unitdir)/keepalive-policy.service
-	chmod 0644 $(DESTDIR)$(unitdir)/keepalive-policy.service
+	sed 's|^ExecStart=/usr/bin/|ExecStart=$(bindir)/|' systemd/user/keepalive-policy.service \
+	    >$(DESTDIR)$(userunitdir)/keepalive-policy.service
+	chmod 0644 $(DESTDIR)$(unitdir)/keepalive-policy.service $(DESTDIR)$(userunitdir)/keepalive-policy.service
 	@set -e; for page in $(manpages); do \
 	    install -v -D -m 0644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
 	install -D -m 0644 config.example.toml $(DESTDIR)$(docdir)/config.example.toml
@@ -112,7 +115,8 @@ install: $(BINARY) ## into $(DESTDIR)$(PREFIX); enables and starts nothing
 .PHONY: uninstall
 uninstall: ## stops it, puts back what it changed on the host, removes what install put there
 	@DESTDIR=$(DESTDIR) packaging/before-uninstall.sh $(bindir)/keepalive-policy
-	rm -f $(DESTDIR)$(bindir)/keepalive-policy $(DESTDIR)$(unitdir)/keepalive-policy.service
+	rm -f $(DESTDIR)$(bindir)/keepalive-policy $(DESTDIR)$(unitdir)/keepalive-policy.service \
+	    $(DESTDIR)$(userunitdir)/keepalive-policy.service
 	@for page in $(notdir $(manpages)); do rm -fv $(DESTDIR)$(mandir)/man$${page##*.}/$$page; done
 	@if cmp -s config.example.toml $(DESTDIR)$(policy); then rm -fv $(DESTDIR)$(policy); \
 	elif [ -e $(DESTDIR)$(policy) ]; then echo "$(policy) was changed since it was installed, left as it is"; fi

@@ -17,6 +17,8 @@ ssh openssh-client
 systemd-analyze systemd
 sysctl procps
 ip iproute2
+nft nftables
+python3 python3-minimal
 strace strace
 shellcheck shellcheck
 man man-db"

@@ -10,9 +10,12 @@ use serde::Serialize;
 use crate::host::Host;
 use crate::policy::{self, Policy};
 use crate::reconcile::Report;
+use crate::ssh_client::Whose;
+use crate::user::User;
 
 mod apply;
 mod check;
+mod client;
 mod diff;
 mod explain;
 mod hops;
@@ -56,10 +59,14 @@ enum Format {
     Json,
 }
 
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Command {
     /// Watch and enforce: what systemd starts
-    Daemon,
+    Daemon {
+        /// Only the caller's own ~/.ssh/config, by ~/.config/keepalive-policy.toml
+        #[arg(long)]
+        user: bool,
+    },
     /// Show every declared setting: desired, effective, source. Exits 0 when all comply, 1 on
     /// drift, 2 when it could not be told
     Check(Watch),
@@ -69,7 +76,18 @@ enum Command {
     Apply,
     /// Show what the daemon last saw and did. Exits 0 when in force, 1 when not, 3 when it does
     /// not run
-    Status(Watch),
+    Status {
+        #[command(flatten)]
+        watch: Watch,
+        /// Of the caller's own daemon (`systemctl --user`)
+        #[arg(long)]
+        user: bool,
+    },
+    /// The caller's own ssh client, and settings for other clients
+    Client {
+        #[command(subcommand)]
+        command: client::Command,
+    },
     /// List the live sessions of sshd with their kernel timers, and those on older settings
     Sessions(Watch),
     /// Explain who decides about each setting, when a dead peer is noticed, and whether sessions
@@ -95,6 +113,8 @@ struct Watch {
 struct Invocation {
     host: Host,
     policy: PathBuf,
+    /// Whether `--policy` was given.
+    policy_is_given: bool,
     format: Format,
 }
 
@@ -111,6 +131,7 @@ pub fn run() -> ExitCode {
     };
     let root = cli.root.unwrap_or_else(|| PathBuf::from("/"));
     let invocation = Invocation {
+        policy_is_given: cli.policy.is_some(),
         policy: absolute(cli.policy.unwrap_or_else(|| root.join(POLICY))),
         host: match Host::open(&root) {
             Ok(host) => host,
@@ -119,21 +140,37 @@ pub fn run() -> ExitCode {
         format: cli.format,
     };
     let code = match cli.command {
-        Command::Daemon => match invocation.load() {
-            Ok(policy) => crate::daemon::run(invocation.host, policy),
-            Err(code) => code,
-        },
+        Command::Daemon { user } => daemon(invocation, user),
+        Command::Client { command } => client::run(&invocation, &command),
         Command::Check(watch) => check::run(&invocation, watch),
         Command::Diff => diff::run(&invocation),
         Command::Apply => apply::run(&invocation),
         Command::Sessions(watch) => sessions::run(&invocation, watch),
-        Command::Status(watch) => status::run(&invocation, watch),
+        Command::Status { watch, user } => status::run(&invocation, watch, user),
         Command::Explain => explain::run(&invocation),
         Command::Hops => hops::run(&invocation),
         Command::Validate => validate::run(&invocation),
         Command::Restore => restore::run(&invocation),
     };
     ExitCode::from(code)
+}
+
+/// Runs the host's daemon, or the caller's own.
+fn daemon(mut invocation: Invocation, user: bool) -> u8 {
+    let mut whose = Whose::Everybodys;
+    if user {
+        let caller = match User::find(|name| std::env::var_os(name)) {
+            Ok(caller) => caller,
+            Err(error) => return complain(&error),
+        };
+        invocation.policy = client::policy_of(&invocation, &caller);
+        invocation.host = caller.host();
+        whose = Whose::Users(caller.ssh_config());
+    }
+    match invocation.load() {
+        Ok(policy) => crate::daemon::run(invocation.host, policy, whose),
+        Err(code) => code,
+    }
 }
 
 impl Invocation {

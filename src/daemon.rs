@@ -19,6 +19,7 @@ use crate::policy::{self, Policy};
 use crate::reconcile::{Problem, Resource, Severity};
 use crate::report::journal;
 use crate::report::status::Status;
+use crate::ssh_client::{SshClient, Whose};
 use crate::sshd::Sshd;
 use crate::sshd::instance::Instance;
 use crate::sysctl::boot::Boot;
@@ -52,13 +53,13 @@ const POLICY: &str = "policy";
 /// `EX_CONFIG`: the unit says `RestartPreventExitStatus=78`, since a restart would not help.
 const BAD_ENVIRONMENT: u8 = 78;
 
-/// Runs until SIGTERM or SIGINT. Gives the exit code.
+/// Runs until SIGTERM or SIGINT, for the host or for one user's own client. Gives the exit code.
 #[must_use]
-pub fn run(host: Host, policy: Policy) -> u8 {
+pub fn run(host: Host, policy: Policy, whose: Whose) -> u8 {
     journal::init();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(serve(host, policy)),
+        Ok(runtime) => runtime.block_on(serve(host, policy, whose)),
         Err(error) => Err(error),
     };
     match result {
@@ -70,8 +71,8 @@ pub fn run(host: Host, policy: Policy) -> u8 {
     }
 }
 
-async fn serve(host: Host, policy: Policy) -> std::io::Result<u8> {
-    let misplaced = misplaced(&host, &policy);
+async fn serve(host: Host, policy: Policy, whose: Whose) -> std::io::Result<u8> {
+    let misplaced = misplaced(&host, &policy, &whose);
     for problem in &misplaced {
         error!(keepalive_event = "refused", "{problem}");
     }
@@ -81,8 +82,8 @@ async fn serve(host: Host, policy: Policy) -> std::io::Result<u8> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
-    sweep::leftovers(&host, &policy);
-    let mut daemon = Daemon::start(host, policy);
+    sweep::leftovers(&host, &policy, &whose);
+    let mut daemon = Daemon::start(host, policy, whose);
     let mut ping = daemon.service.ping_interval().map(interval);
     if let Some(ping) = &mut ping {
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -104,8 +105,11 @@ async fn serve(host: Host, policy: Policy) -> std::io::Result<u8> {
 }
 
 /// A sandbox in which the daemon would write to another kernel's values than the host's, or not
-/// hear of them, is not run in: it would report success.
-fn misplaced(host: &Host, policy: &Policy) -> Vec<Problem> {
+/// hear of them, is not run in: it would report success. A user's own daemon sets none of them.
+fn misplaced(host: &Host, policy: &Policy, whose: &Whose) -> Vec<Problem> {
+    if *whose != Whose::Everybodys {
+        return Vec::new();
+    }
     let problems = live::environment(host, &policy.sysctl);
     let (refused, noted): (Vec<_>, Vec<_>) =
         problems.into_iter().partition(|problem| problem.severity == Severity::Blocked);
@@ -139,6 +143,7 @@ struct Party {
 #[derive(Debug)]
 struct Daemon {
     host: Host,
+    whose: Whose,
     policy: Arc<Policy>,
     generation: u64,
     /// The generation that the service manager waits for, while it does.
@@ -157,7 +162,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn start(host: Host, policy: Policy) -> Self {
+    fn start(host: Host, policy: Policy, whose: Whose) -> Self {
         let mut state = State::default();
         state.tell_policy(&policy);
         let policy = Arc::new(policy);
@@ -167,6 +172,7 @@ impl Daemon {
         let policy_changed = reconciler::settled(Arc::clone(&policy_due));
         let mut daemon = Self {
             host,
+            whose,
             policy,
             generation: 1,
             announced: Some(1),
@@ -182,16 +188,24 @@ impl Daemon {
             state,
         };
         daemon.watch_anew();
-        daemon.spawn(Live::LOCK, None, Live::default(), kinds::live());
-        daemon.spawn(Named::LOCK, None, Named::default(), kinds::named());
-        daemon.spawn(Boot::LOCK, None, Boot::default(), kinds::boot());
-        daemon.spawn(Sshd::LOCK, None, Sshd::default(), kinds::sshd());
+        if daemon.whose == Whose::Everybodys {
+            daemon.spawn(Live::LOCK, None, Live::default(), kinds::live());
+            daemon.spawn(Named::LOCK, None, Named::default(), kinds::named());
+            daemon.spawn(Boot::LOCK, None, Boot::default(), kinds::boot());
+            daemon.spawn(Sshd::LOCK, None, Sshd::default(), kinds::sshd());
+        }
+        let whose = daemon.whose.clone();
+        let client = SshClient { policy: daemon.policy.path.clone(), whose };
+        daemon.spawn(SshClient::LOCK, None, client, kinds::ssh_client());
         daemon.spawn_instances();
         daemon
     }
 
     /// A reconciler for each instance of sshd that is declared, or was and has not been put back.
     fn spawn_instances(&mut self) {
+        if self.whose != Whose::Everybodys {
+            return;
+        }
         let instances = governed::instances(&self.host, &self.policy.sshd_instances);
         let instances = instances.unwrap_or_else(|error| {
             warn!(
@@ -304,7 +318,7 @@ impl Daemon {
     /// The policy as the file has it now, if it can be kept here.
     fn load(&self) -> Result<Policy, String> {
         let policy = policy::load(&self.policy.path).map_err(|rejection| rejection.to_string())?;
-        let refused = misplaced(&self.host, &policy);
+        let refused = misplaced(&self.host, &policy, &self.whose);
         if refused.is_empty() {
             return Ok(policy);
         }

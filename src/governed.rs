@@ -7,6 +7,7 @@ use crate::host::{Host, HostError};
 use crate::originals::Originals;
 use crate::policy::Policy;
 use crate::reconcile::{Mode, Report, Resource, reconcile};
+use crate::ssh_client::SshClient;
 use crate::sshd::Sshd;
 use crate::sshd::instance::Instance;
 use crate::sysctl::boot::Boot;
@@ -24,6 +25,8 @@ pub struct Governed {
     pub boot: Boot,
     /// The settings of the host's own sshd.
     pub sshd: Sshd,
+    /// ssh's settings, the host's.
+    pub ssh_client: SshClient,
 }
 
 impl Governed {
@@ -35,6 +38,7 @@ impl Governed {
             reconcile(&self.named, host, &policy.namespaces, mode),
             reconcile(&self.boot, host, &policy.sysctl, mode),
             reconcile(&self.sshd, host, &policy.sshd_of(None), mode),
+            reconcile(&self.ssh_client, host, &policy.ssh_config, mode),
         ];
         reports.extend(over_instances(host, Some(policy), |instance| {
             let desired = policy.sshd_of(Some(&instance));
@@ -52,6 +56,7 @@ impl Governed {
             reconcile(&self.live, host, &Default::default(), Mode::Enforce),
             reconcile(&self.named, host, &Default::default(), Mode::Enforce),
             reconcile(&self.sshd, host, &Default::default(), Mode::Enforce),
+            reconcile(&self.ssh_client, host, &Default::default(), Mode::Enforce),
         ];
         reports.extend(over_instances(host, None, |instance| {
             reconcile(&Sshd::of(instance), host, &Default::default(), Mode::Enforce)

@@ -14,6 +14,7 @@ pub mod greeting;
 pub mod holders;
 pub mod lock;
 pub mod path;
+pub mod permissions;
 pub mod presence;
 pub mod private_directory;
 pub mod process;
@@ -26,6 +27,8 @@ pub mod wait;
 #[derive(Debug, Clone)]
 pub struct Host {
     root: PathBuf,
+    state_dir: PathBuf,
+    runtime_dir: PathBuf,
 }
 
 /// An operation on the host that failed: what, on which path, and why.
@@ -44,13 +47,23 @@ impl Host {
     /// This machine.
     #[must_use]
     pub fn live() -> Self {
-        Self { root: PathBuf::from("/") }
+        Self::at("/")
     }
 
     /// The tree below `root`: files only, no live values, no reload.
     #[must_use]
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self {
+            root: root.into(),
+            state_dir: PathBuf::from("/var/lib/keepalive-policy"),
+            runtime_dir: PathBuf::from("/run/keepalive-policy"),
+        }
+    }
+
+    /// The same for a user without privileges, who keeps state elsewhere.
+    #[must_use]
+    pub fn with_directories(self, state_dir: PathBuf, runtime_dir: PathBuf) -> Self {
+        Self { state_dir, runtime_dir, ..self }
     }
 
     /// What `--root` names: the tree below a directory, or this machine when it is `/` by any name.
@@ -60,7 +73,7 @@ impl Host {
     pub fn open(root: impl AsRef<Path>) -> Result<Self, HostError> {
         let root = std::fs::canonicalize(&root).on(root.as_ref(), "cannot use as --root")?;
         if root.is_dir() {
-            return Ok(Self { root });
+            return Ok(Self::at(root));
         }
         Err(rustix::io::Errno::NOTDIR).on(&root, "cannot use as --root")
     }
@@ -79,14 +92,14 @@ impl Host {
 
     /// The directory that outlives a reboot: originals, and the lock.
     #[must_use]
-    pub fn state_dir(&self) -> &'static Path {
-        Path::new("/var/lib/keepalive-policy")
+    pub fn state_dir(&self) -> &Path {
+        &self.state_dir
     }
 
     /// The directory that a reboot clears: the status file, shadow trees.
     #[must_use]
-    pub fn runtime_dir(&self) -> &'static Path {
-        Path::new("/run/keepalive-policy")
+    pub fn runtime_dir(&self) -> &Path {
+        &self.runtime_dir
     }
 
     /// The first of `candidates` that is an executable file of *this machine*: a tree given by

@@ -20,18 +20,22 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
 pub mod cli;
+pub mod client;
 pub mod daemon;
 pub mod explain;
 pub mod file_edit;
 pub mod governed;
 pub mod hops;
 pub mod host;
+pub mod marked;
 pub mod objective;
 pub mod originals;
 pub mod policy;
 pub mod reconcile;
 pub mod report;
 pub mod sessions;
+pub mod ssh_client;
 pub mod sshd;
 pub mod sysctl;
 pub mod timing;
+pub mod user;

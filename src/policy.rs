@@ -88,6 +88,8 @@ impl Policy {
 /// `[ssh_config]`: the host's own ssh client.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SshConfig {
+    /// Whether the kernel's keepalive is used.
+    pub tcp_keep_alive: Option<bool>,
     /// Seconds.
     pub server_alive_interval: Option<u32>,
     /// A count.
@@ -208,9 +210,9 @@ fn read(
         path: section(Table::Path, &top, findings),
         objective: section(Table::Objective, &top, findings),
     };
+    let (sysctl, namespaces) = sysctl::read(&sections.sysctl, findings);
     let mut sshd_config = sshd_config::read(&sections.sshd_config, findings);
     let objective = objective::read(&sections.objective, &mut sshd_config, release, findings);
-    let (sysctl, namespaces) = sysctl::read(&sections.sysctl, findings);
     let sshd_instances = instance::read(&sections.sshd_config, findings);
     if !sshd_instances.is_empty() && sshd_config.values.is_empty() {
         let entry = sections.sshd_config.get("instance");
@@ -232,9 +234,12 @@ fn read(
         reload_spacing: times.reload_spacing,
         notices: Vec::new(),
     };
-    if policy.sysctl.values.is_empty() && policy.sshd_config.values.is_empty() {
-        findings
-            .notice(None, "nothing is declared in [sysctl] or [sshd_config]: nothing is managed");
+    let client = policy.ssh_config.values();
+    if policy.sysctl.values.is_empty() && policy.sshd_config.values.is_empty() && client.is_empty()
+    {
+        let message =
+            "nothing is declared in [sysctl], [sshd_config] or [ssh_config]: nothing is managed";
+        findings.notice(None, message);
     }
     contradictions::note(&policy, &sections, release, findings);
     policy

@@ -39,6 +39,9 @@ const LONG: u128 = 365 * 86_400;
 #[must_use]
 pub fn spoken(time: Duration) -> String {
     let mut rest = time.as_millis().saturating_add(500) / 1000;
+    if rest >= 100 * LONG {
+        return "over 100 years".to_owned();
+    }
     if rest >= LONG {
         return format!("{} d", rest / 86_400);
     }

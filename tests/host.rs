@@ -33,6 +33,16 @@ fn demo() {
 }
 
 #[test]
+fn client() {
+    passes("client.sh");
+}
+
+#[test]
+fn client_idle() {
+    passes("client-idle.sh");
+}
+
+#[test]
 fn disk() {
     passes("disk.sh");
 }

@@ -4,10 +4,17 @@
 
 #![expect(clippy::disallowed_methods, reason = "a test starts its programs itself")]
 #![expect(clippy::expect_used, reason = "a test that can't go on must fail")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "an index that is not there fails the test, as it must"
+)]
+#![expect(clippy::panic, reason = "a test that can't go on must fail")]
 #![expect(clippy::unwrap_used, reason = "a test that can't go on must fail")]
 
 #[path = "network/bed.rs"]
 mod bed;
+#[path = "network/server.rs"]
+mod server;
 #[path = "network/sessions.rs"]
 mod sessions;
 #[path = "network/timing.rs"]

@@ -8,15 +8,21 @@ use super::watch::watching;
 use super::{Invocation, Watch, complain};
 use crate::report::status::{Status, now};
 use crate::report::text::Style;
+use crate::user::User;
 
 const NOT_RUNNING: u8 = 3;
 
-pub(super) fn run(invocation: &Invocation, watch: Watch) -> u8 {
-    watching(invocation, watch, once)
+pub(super) fn run(invocation: &Invocation, watch: Watch, user: bool) -> u8 {
+    watching(invocation, watch, |invocation| once(invocation, user))
 }
 
-fn once(invocation: &Invocation) -> (u8, bool) {
-    match Status::read(&invocation.host) {
+fn once(invocation: &Invocation, user: bool) -> (u8, bool) {
+    let host = if user {
+        User::find(|name| std::env::var_os(name)).map(|caller| caller.host())
+    } else {
+        Ok(invocation.host.clone())
+    };
+    match host.and_then(|host| Status::read(&host)) {
         Ok(Some(status)) => {
             let read = invocation.print(&status, || render(&status, now(), Style::of_stdout()));
             (u8::from(!status.in_force), read)
@@ -24,9 +30,12 @@ fn once(invocation: &Invocation) -> (u8, bool) {
         Ok(None) => {
             let data = json!({ "version": 1, "running": false });
             let read = invocation.print(&data, || {
-                "The daemon does not run. `systemctl start keepalive-policy` starts it, \
-                 `keepalive-policy check` looks without it.\n"
-                    .to_owned()
+                let (manager, look) =
+                    if user { ("systemctl --user", "client show") } else { ("systemctl", "check") };
+                format!(
+                    "The daemon does not run. `{manager} start keepalive-policy` starts it, \
+                     `keepalive-policy {look}` looks without it.\n"
+                )
             });
             (NOT_RUNNING, read)
         }

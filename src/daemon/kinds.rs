@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::reconciler::Kind;
+use crate::ssh_client::SshClient;
 use crate::sshd::Sshd;
 use crate::sysctl::boot::Boot;
 use crate::sysctl::live::Live;
@@ -47,6 +48,16 @@ pub(super) fn sshd() -> Kind<Sshd> {
         desired: |sshd, policy| policy.sshd_of(sshd.instance.as_ref()),
         resync: |policy| policy.resync_interval,
         spacing: |policy| policy.reload_spacing,
+        settle: true,
+    }
+}
+
+/// Files, which settle.
+pub(super) fn ssh_client() -> Kind<SshClient> {
+    Kind {
+        desired: |_, policy| policy.ssh_config.clone(),
+        resync: |policy| policy.resync_interval,
+        spacing: |_| Duration::ZERO,
         settle: true,
     }
 }

@@ -1,37 +1,42 @@
 //! What a killed predecessor left: temporary files, never live, removed at start.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tracing::{info, warn};
 
 use crate::host::Host;
 use crate::policy::Policy;
 use crate::reconcile::Resource;
+use crate::ssh_client::tree::UserFile;
+use crate::ssh_client::{SshClient, Whose};
 use crate::sshd::Sshd;
 use crate::sysctl::boot::Boot;
 
 /// Where files are replaced. `sshd_config.d` and `sysctl.d` hold our drop-ins; the main files of
 /// both are in the directories above.
-const PLACES: [&str; 6] = [
-    "/etc/ssh/sshd_config.d",
-    "/etc/ssh",
-    "/etc/sysctl.d",
-    "/etc",
-    "/var/lib/keepalive-policy",
-    "/var/lib/keepalive-policy/originals",
-];
+const PLACES: [&str; 5] =
+    ["/etc/ssh/sshd_config.d", "/etc/ssh/ssh_config.d", "/etc/ssh", "/etc/sysctl.d", "/etc"];
 
 /// Removes them, under the locks: another process that is writing now keeps its own.
-pub fn leftovers(host: &Host, policy: &Policy) {
-    let locks = [Sshd::LOCK, Boot::LOCK, "originals"].map(|name| host.lock(name));
+pub fn leftovers(host: &Host, policy: &Policy, whose: &Whose) {
+    let (names, mut places): (_, BTreeSet<PathBuf>) = match whose {
+        Whose::Everybodys => {
+            let names = vec![Sshd::LOCK, Boot::LOCK, SshClient::LOCK, "originals"];
+            let instances = policy.sshd_instances.iter().filter_map(|one| one.file.parent());
+            let places = PLACES.into_iter().map(PathBuf::from);
+            (names, places.chain(instances.map(Path::to_owned)).collect())
+        }
+        Whose::Users(file) => (vec![SshClient::LOCK, "originals"], users_places(host, file)),
+    };
+    places.insert(host.state_dir().to_owned());
+    places.insert(host.state_dir().join("originals"));
+    let locks: Vec<_> = names.into_iter().map(|name| host.lock(name)).collect();
     if let Some(error) = locks.iter().find_map(|lock| lock.as_ref().err()) {
         warn!("{error}; leftovers of an interrupted run are not looked for");
         return;
     }
-    let instances = policy.sshd_instances.iter().filter_map(|one| one.file.parent());
-    let places: BTreeSet<&Path> = PLACES.into_iter().map(Path::new).chain(instances).collect();
-    for place in places {
+    for place in &places {
         match host.sweep(place) {
             Ok(swept) if swept.is_empty() => {}
             Ok(swept) => info!(
@@ -42,4 +47,11 @@ pub fn leftovers(host: &Host, policy: &Policy) {
             Err(error) => warn!("{error}"),
         }
     }
+}
+
+/// Where the user's file is, and where it really is: dotfiles are often links.
+fn users_places(host: &Host, file: &UserFile) -> BTreeSet<PathBuf> {
+    let real = host.resolve(&file.path).ok().map(|resolved| resolved.path);
+    let files = [Some(file.path.clone()), real].into_iter().flatten();
+    files.filter_map(|file| Some(file.parent()?.to_owned())).collect()
 }

@@ -5,12 +5,8 @@ use super::table::Entries;
 use super::{SshConfig, sshd_config};
 
 pub(super) fn read(entries: &Entries<'_>, findings: &mut Findings<'_>) -> SshConfig {
-    if let Some(first) = entries.values().min_by_key(|entry| entry.key.start) {
-        findings.notice(
-            Some(first),
-            "[ssh_config] is not enforced yet: its values are checked, and written nowhere",
-        );
-    }
+    let tcp_keep_alive =
+        entries.get("TCPKeepAlive").and_then(|entry| sshd_config::yes_or_no(entry, findings));
     let server_alive_interval =
         entries.get("ServerAliveInterval").and_then(|entry| sshd_config::interval(entry, findings));
     let server_alive_count_max = entries.get("ServerAliveCountMax").and_then(|entry| {
@@ -21,5 +17,5 @@ pub(super) fn read(entries: &Entries<'_>, findings: &mut Findings<'_>) -> SshCon
         };
         findings.within(entry, number, (1..=i32::MAX.unsigned_abs(), ""), why)
     });
-    SshConfig { server_alive_interval, server_alive_count_max }
+    SshConfig { tcp_keep_alive, server_alive_interval, server_alive_count_max }
 }

@@ -39,7 +39,7 @@ fn number(value: u32) -> Value {
 }
 
 /// sshd knows `yes` and `no`, in either case, and refuses `true`, `on` and `1`.
-fn yes_or_no(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Option<bool> {
+pub(super) fn yes_or_no(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Option<bool> {
     let value = entry.value.get_ref();
     let text = value.as_str().unwrap_or_default();
     let chosen = match value.as_bool() {

@@ -71,7 +71,7 @@ impl Table {
                 keys.extend(["never_disconnect", "match_blocks", "instance"]);
                 keys
             }
-            Self::SshConfig => vec!["ServerAliveInterval", "ServerAliveCountMax"],
+            Self::SshConfig => vec!["TCPKeepAlive", "ServerAliveInterval", "ServerAliveCountMax"],
             Self::Path => vec!["hops"],
             Self::Objective => vec!["survive_idle", "notice_dead_peer"],
             Self::Daemon => vec!["live_interval", "resync_interval", "reload_spacing"],

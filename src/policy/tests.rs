@@ -7,6 +7,7 @@ use crate::sysctl::Key;
 
 mod advice;
 mod file;
+mod instances;
 mod refused;
 mod robust;
 
@@ -44,12 +45,7 @@ fn the_example_declares_what_the_documentation_says() {
     );
     assert_eq!(policy.ssh_config.server_alive_interval, Some(120));
     assert_eq!(policy.ssh_config.server_alive_count_max, Some(30));
-    assert_eq!(
-        policy.notices,
-        [
-            "p.toml:63: [ssh_config] is not enforced yet: its values are checked, and written nowhere"
-        ]
-    );
+    assert_eq!(policy.notices, [""; 0]);
 }
 
 /// What the example shows commented out are the defaults, and valid once it is not commented out.
@@ -94,7 +90,7 @@ fn the_commented_lines_of_the_example_are_the_defaults() {
 
 #[test]
 fn an_empty_policy_manages_nothing_and_says_so() {
-    let nothing = "p.toml: nothing is declared in [sysctl] or [sshd_config]: nothing is managed";
+    let nothing = "p.toml: nothing is declared in [sysctl], [sshd_config] or [ssh_config]: nothing is managed";
     for text in ["", "\n", "# nothing\r\n", "mode = \"audit\"\n[sysctl]\n[sshd_config]\n[path]\n"] {
         let policy = policy(text);
         assert_eq!(policy.notices, [nothing]);
@@ -222,28 +218,4 @@ fn the_other_sections_are_read() {
              (tcp_keepalive_time 7200 s)",
         ]
     );
-}
-
-#[test]
-fn instances_get_what_is_declared_for_sshd_and_strangers_nothing() {
-    let policy = policy(
-        "[sshd_config]\nClientAliveInterval = 60\n\n[[sshd_config.instance]]\n\
-         file = \"/etc/ssh/sftp_config\"\nunit = \"sshd@sftp.service\"\n\
-         [[sshd_config.instance]]\nfile = \"/etc/sftp-2\"\nunit = \"b.service\"\n",
-    );
-    let units: Vec<&str> = policy.sshd_instances.iter().map(|one| one.unit.as_str()).collect();
-    assert_eq!(units, ["sshd@sftp.service", "b.service"]);
-    assert_eq!(policy.sshd_of(None), policy.sshd_config);
-    assert_eq!(policy.sshd_of(policy.sshd_instances.first()), policy.sshd_config);
-    let stranger = Instance { file: "/etc/ssh/sftp_config".into(), unit: "c.service".into() };
-    assert!(policy.sshd_of(Some(&stranger)).values.is_empty());
-    assert_eq!(policy.notices, [""; 0]);
-}
-
-#[test]
-fn instances_without_a_setting_have_no_effect() {
-    let text = "[[sshd_config.instance]]\nfile = \"/etc/ssh/b\"\nunit = \"b.service\"\n[sysctl]\n\
-                net.ipv4.tcp_keepalive_time = 600\n";
-    let expected = "p.toml:1: an instance has no effect: no setting is declared";
-    assert_eq!(policy(text).notices, [expected]);
 }

@@ -10,6 +10,7 @@ pub mod ask;
 pub struct Dialect {
     version: (u16, u16),
     release: Vec<u8>,
+    client: bool,
     include: Include,
 }
 
@@ -44,7 +45,40 @@ impl Dialect {
             (8, ..=3) => Include::ForgetsBlocks,
             _ => Include::Sound,
         };
-        Self { version, release, include }
+        Self { version, release, client: false, include }
+    }
+
+    /// The same release's ssh, which has the grammar in common with sshd but for a few details.
+    #[must_use]
+    pub fn of_client(self) -> Self {
+        Self { client: true, ..self }
+    }
+
+    /// ssh takes a NUL for the end of its own line, where sshd joins the next one to it; and it
+    /// takes blanks before the keyword for an empty word, where sshd drops them first.
+    #[must_use]
+    pub const fn is_client(&self) -> bool {
+        self.client
+    }
+
+    /// Debian and those who build on it patch ssh: `BatchMode yes` asks every 300 s, there are two
+    /// more names for `ServerAliveInterval`, and a group that has no other member may write.
+    #[must_use]
+    pub fn is_debian(&self) -> bool {
+        let name = |name: &[u8]| self.release.windows(name.len()).any(|part| part == name);
+        name(b"Debian") || name(b"Ubuntu") || name(b"Raspbian")
+    }
+
+    /// Since 9.4 ssh has the criteria `localnetwork` and `tagged`.
+    #[must_use]
+    pub fn has_tags(&self) -> bool {
+        self.version >= (9, 4)
+    }
+
+    /// Since 9.9 ssh expands `${ENV}` and `%` tokens in `Include`.
+    #[must_use]
+    pub fn expands_includes(&self) -> bool {
+        self.version >= (9, 9)
     }
 
     /// Finds `OpenSSH_9.2p1` in what `sshd -V` prints. Releases before 9.x don't know the option,

@@ -10,15 +10,12 @@ use super::Keyword;
 use super::dialect::Dialect;
 use super::evaluate::managed;
 use super::syntax::{self, Directive};
+use crate::marked;
+pub use crate::marked::{has_block, has_header};
 use crate::reconcile::Value;
 
 #[cfg(test)]
 mod tests;
-
-/// Begins every file of ours, and tells it from a stranger's of the same name.
-const HEADER: &str = "# Written by keepalive-policy";
-const BEGIN: &str = "# BEGIN keepalive-policy";
-const END: &str = "# END keepalive-policy";
 
 /// The declared values, and the policy file to name to the reader.
 #[derive(Debug, Clone, Copy)]
@@ -50,16 +47,7 @@ impl Text<'_> {
     }
 
     fn header(&self) -> String {
-        format!(
-            "{HEADER} from {}; a change made here is undone.\n\
-             # To undo this file: change the policy, or run `keepalive-policy restore`.\n",
-            self.policy(),
-        )
-    }
-
-    fn policy(&self) -> String {
-        // A control character would end the comment, or worse.
-        self.policy.to_string_lossy().replace(char::is_control, "?")
+        marked::header(self.policy)
     }
 
     fn lines(&self, wanted: impl Fn(Keyword) -> bool) -> String {
@@ -90,23 +78,17 @@ impl Text<'_> {
         if main.contains(&0) || main.starts_with(b"\xef\xbb\xbf") {
             return None;
         }
-        let first_line = main.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
-        let end = if first_line.ends_with(b"\r\n") { "\r\n" } else { "\n" };
         let include = include.map(|path| format!("Include {}\n", path.display()));
-        let block = format!(
-            "{BEGIN}: written from {}; undone by `keepalive-policy restore`\n{}{}{END}\n",
-            self.policy(),
-            self.lines(|_| true),
-            include.unwrap_or_default(),
-        );
+        let lines = self.lines(|_| true) + &include.unwrap_or_default();
+        let block = marked::block(&lines, self.policy, "keepalive-policy restore", main);
         let at = before_first_directive(main, dialect);
         let (above, below) = main.split_at_checked(at)?;
-        Some([above, block.replace('\n', end).as_bytes(), below].concat())
+        Some([above, &block, below].concat())
     }
 }
 
 /// Where a line begins before which no directive stands.
-fn before_first_directive(main: &[u8], dialect: &Dialect) -> usize {
+pub(crate) fn before_first_directive(main: &[u8], dialect: &Dialect) -> usize {
     match syntax::directives(main, dialect).first() {
         Some(first) => first.span.start,
         // Only whole lines are inserted, so that they can be taken out again: not behind a last
@@ -118,7 +100,7 @@ fn before_first_directive(main: &[u8], dialect: &Dialect) -> usize {
 /// Whether a file at one of our paths is of our making.
 #[must_use]
 pub fn is_ours(content: &[u8], dialect: &Dialect) -> bool {
-    content.starts_with(HEADER.as_bytes()) || says_nothing_else(content, dialect)
+    has_header(content) || says_nothing_else(content, dialect)
 }
 
 /// Whether a file has none but keepalive directives: somebody replaced ours by a short one, and
@@ -129,47 +111,11 @@ fn says_nothing_else(content: &[u8], dialect: &Dialect) -> bool {
         .all(|directive| managed(directive).is_some() || directive.is("Match"))
 }
 
-/// Whether a file at one of our paths has our header.
-#[must_use]
-pub fn has_header(content: &[u8]) -> bool {
-    content.starts_with(HEADER.as_bytes())
-}
-
-/// Whether a marked block of ours begins in the file.
-#[must_use]
-pub fn has_block(main: &[u8]) -> bool {
-    main.split(|byte| *byte == b'\n').any(|line| is_marker(line, BEGIN))
-}
-
 /// The file without our marked blocks. Lines that somebody added to a block stay; of a block
 /// whose end is missing, what can only be ours goes.
 #[must_use]
 pub fn strip(main: &[u8], beside: &Path, dialect: &Dialect) -> Vec<u8> {
-    let lines: Vec<&[u8]> = main.split_inclusive(|byte| *byte == b'\n').collect();
-    let mut kept = Vec::with_capacity(main.len());
-    let mut rest = lines.as_slice();
-    while let Some((line, after)) = rest.split_first() {
-        rest = after;
-        if !is_marker(line, BEGIN) {
-            kept.extend_from_slice(line);
-            continue;
-        }
-        let ours = |line: &&[u8]| is_own_line(line, beside, dialect);
-        let end = after
-            .iter()
-            .position(|line| is_marker(line, END) || is_marker(line, BEGIN))
-            .filter(|end| after.get(*end).is_some_and(|line| is_marker(line, END)));
-        let length = end.unwrap_or_else(|| after.iter().take_while(|line| ours(line)).count());
-        let (block, behind) = after.split_at_checked(length).unwrap_or((after, &[]));
-        kept.extend(block.iter().filter(|line| !ours(line)).flat_map(|line| line.iter()));
-        rest = behind.get(usize::from(end.is_some())..).unwrap_or_default();
-    }
-    kept
-}
-
-fn is_marker(line: &[u8], marker: &str) -> bool {
-    let behind = line.trim_ascii().strip_prefix(marker.as_bytes());
-    behind.is_some_and(|behind| matches!(behind.first(), None | Some(b':' | b' ')))
+    marked::strip(main, |line| is_own_line(line, beside, dialect))
 }
 
 fn is_own_line(line: &[u8], beside: &Path, dialect: &Dialect) -> bool {

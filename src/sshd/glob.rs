@@ -3,6 +3,7 @@
 //! `*`, `?`, `[a-z]`, `[!a]`, `[[:digit:]]` and `\`; no braces, no tilde. A leading dot must be
 //! written. Results are sorted by their bytes, whatever the locale.
 
+use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -120,8 +121,8 @@ impl Listing for &Tree {
     type Error = std::convert::Infallible;
 
     fn names(&mut self, directory: &Path) -> Result<Vec<Vec<u8>>, Self::Error> {
-        let mut names = below(self, directory);
-        names.extend(below(self, &lexical(directory)));
+        let mut names = names_below(&self.entries, directory);
+        names.extend(names_below(&self.entries, &lexical(directory)));
         names.sort();
         names.dedup();
         Ok(names)
@@ -136,9 +137,11 @@ impl Listing for &Tree {
     }
 }
 
-fn below(tree: &Tree, directory: &Path) -> Vec<Vec<u8>> {
+/// The names in a directory of a snapshot, sorted; one may come more than once.
+#[must_use]
+pub fn names_below<E>(entries: &BTreeMap<PathBuf, E>, directory: &Path) -> Vec<Vec<u8>> {
     let depth = directory.components().count();
-    tree.entries
+    entries
         .range(directory.to_owned()..)
         .map(|(path, _)| path)
         .take_while(|path| path.starts_with(directory))

@@ -8,7 +8,7 @@ use super::syntax::{Directive, token};
 use super::value::leading_number;
 
 mod address;
-mod pattern;
+pub(crate) mod pattern;
 
 #[cfg(test)]
 mod tests;

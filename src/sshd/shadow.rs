@@ -36,6 +36,19 @@ impl Shadow {
     /// When the disk refuses, or the tree has something whose meaning to sshd can't be told: a
     /// FIFO, a file that we can't read, a path that climbs above `/`.
     pub fn write(host: &Host, tree: &Tree, dialect: &Dialect) -> Result<Self, HostError> {
+        Self::write_as(host, tree, |_, bytes, prefix| prefix_includes(bytes, prefix, dialect))
+    }
+
+    /// The same where `rewrite` makes the copy of a file: given its path, its content, and the
+    /// directory that stands for `/`.
+    ///
+    /// # Errors
+    /// As for [`Shadow::write`].
+    pub fn write_as(
+        host: &Host,
+        tree: &Tree,
+        rewrite: impl Fn(&Path, &[u8], &[u8]) -> Vec<u8>,
+    ) -> Result<Self, HostError> {
         let directory = host.private_directory("shadow")?;
         let main = relative(&tree.main)?;
         let shadow = Self { main: directory.path().join(ROOT).join(main), directory };
@@ -44,7 +57,7 @@ impl Shadow {
         let mut written = BTreeSet::new();
         for (path, entry) in &tree.entries {
             if written.insert(lexical(path)) {
-                shadow.add(path, entry, dialect)?;
+                shadow.add(path, entry, &rewrite)?;
             }
         }
         Ok(shadow)
@@ -73,13 +86,17 @@ impl Shadow {
         self.directory.path().join(ROOT)
     }
 
-    fn add(&self, path: &Path, entry: &Entry, dialect: &Dialect) -> Result<(), HostError> {
+    fn add(
+        &self,
+        path: &Path,
+        entry: &Entry,
+        rewrite: impl Fn(&Path, &[u8], &[u8]) -> Vec<u8>,
+    ) -> Result<(), HostError> {
         let place = Path::new(ROOT).join(relative(path)?);
         match entry {
             Entry::File { bytes, .. } => {
                 let prefix = self.prefix();
-                let prefix = prefix.as_os_str().as_bytes();
-                self.directory.write(&place, &prefix_includes(bytes, prefix, dialect))
+                self.directory.write(&place, &rewrite(path, bytes, prefix.as_os_str().as_bytes()))
             }
             Entry::Directory => self.directory.make_directory(&place),
             Entry::Dangling => self.directory.write_dangling_link(&place),

@@ -54,13 +54,13 @@ const fn yes_or_no(argument: &[u8]) -> Option<bool> {
 }
 
 /// `strtonum(3)` from 0 to INT_MAX, which is `strtoll` and nothing behind the digits.
-fn count(argument: &[u8]) -> Option<i64> {
+pub(crate) fn count(argument: &[u8]) -> Option<i64> {
     let (number, rest) = leading_number(argument)?;
     (rest.is_empty() && (0..=INT_MAX).contains(&number)).then_some(number)
 }
 
 /// `convtime`: a sum of numbers with units.
-fn time(argument: &[u8], dialect: &Dialect) -> Option<i64> {
+pub(crate) fn time(argument: &[u8], dialect: &Dialect) -> Option<i64> {
     if argument.is_empty() {
         return None;
     }

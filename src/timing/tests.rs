@@ -237,6 +237,8 @@ fn times_are_spoken() {
         (928_700, "15 min 29 s"),
         (7_875_000, "2 h 11 min 15 s"),
         (432_000_000, "5 d"),
+        (40_000_000_000, "462 d"),
+        (u64::MAX, "over 100 years"),
     ] {
         assert_eq!(spoken(Duration::from_millis(millis)), expected);
     }

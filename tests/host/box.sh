@@ -64,7 +64,7 @@ box_build_root() {
     local suite=$1 root=$2 mirror
     mirror=$(box_mirror "$suite") || return
     PATH=/usr/sbin:/sbin:$PATH mmdebstrap --quiet --variant=essential --skip=output/dev \
-        --include=systemd,systemd-sysv,dbus,openssh-server,procps,iproute2,libseccomp2,make \
+        --include=systemd,systemd-sysv,libpam-systemd,dbus,openssh-server,procps,iproute2,libseccomp2,make \
         --aptopt='Acquire::Languages "none"' \
         --dpkgopt='path-exclude=/usr/share/doc/*' \
         --dpkgopt='path-exclude=/usr/share/locale/*' \

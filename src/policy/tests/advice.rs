@@ -91,7 +91,7 @@ fn a_silence_that_a_hop_does_not_forgive_is_said() {
     assert_eq!(
         notices("[path]\nhops = ['aws-nlb']"),
         [
-            "p.toml: nothing is declared in [sysctl] or [sshd_config]: nothing is managed",
+            "p.toml: nothing is declared in [sysctl], [sshd_config] or [ssh_config]: nothing is managed",
             "p.toml:2: nothing that is declared here breaks the silence on this path",
         ]
     );

@@ -5,7 +5,7 @@ use crate::hops;
 use crate::policy::{Hop, OwnHop};
 use crate::reconcile::{Problem, Source, Value};
 use crate::timing::alive::{Alive, Side};
-use crate::timing::{End, Release};
+use crate::timing::{End, Kernel, Release};
 
 fn source(file: &str, line: usize) -> Source {
     Source { file: file.into(), line }

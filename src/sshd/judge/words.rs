@@ -40,9 +40,19 @@ const HARMLESS: [&str; 6] = [
 /// sshd survives are left out, unless there is nothing else.
 #[must_use]
 pub fn complaints(text: &str, tree: &Tree) -> Vec<Complaint> {
+    let mut files: Vec<&Path> = tree.entries.keys().map(PathBuf::as_path).collect();
+    files.push(&tree.main);
+    complaints_about(text, files, "sshd")
+}
+
+/// The same about `files`, for what `program` wrote.
+#[must_use]
+pub fn complaints_about(text: &str, mut files: Vec<&Path>, program: &str) -> Vec<Complaint> {
+    // The longest path first: one file's name may be the beginning of another's.
+    files.sort_by_key(|file| std::cmp::Reverse(file.as_os_str().len()));
     let mut all: Vec<Complaint> = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        let mut complaint = complaint(line, tree);
+        let mut complaint = complaint(line, &files);
         // "Missing Match criteria for User" comes on a line of its own, before the place.
         if complaint.message == "Bad Match condition"
             && let Some(reason) = all.pop_if(|previous| previous.file.is_none())
@@ -52,7 +62,11 @@ pub fn complaints(text: &str, tree: &Tree) -> Vec<Complaint> {
         all.push(complaint);
     }
     if all.is_empty() {
-        all.push(Complaint { file: None, line: None, message: "sshd gave no reason".to_owned() });
+        all.push(Complaint {
+            file: None,
+            line: None,
+            message: format!("{program} gave no reason"),
+        });
     }
     let without_keys = all.iter().any(|complaint| complaint.message.contains("no hostkeys"));
     let harmless = |message: &str| {
@@ -65,21 +79,17 @@ pub fn complaints(text: &str, tree: &Tree) -> Vec<Complaint> {
     all
 }
 
-fn complaint(text: &str, tree: &Tree) -> Complaint {
+fn complaint(text: &str, files: &[&Path]) -> Complaint {
     let command_line = text.strip_prefix("command-line").and_then(located);
     if let Some((_, message)) = command_line {
         let message = format!("an option of sshd's command line: {message}");
         return Complaint { file: None, line: None, message };
     }
-    // The longest path first: one file's name may be the beginning of another's.
-    let mut files: Vec<&Path> = tree.entries.keys().map(PathBuf::as_path).collect();
-    files.push(&tree.main);
-    files.sort_by_key(|file| std::cmp::Reverse(file.as_os_str().len()));
     for file in files {
         let place = text.strip_prefix(&*file.to_string_lossy()).and_then(located);
         if let Some((line, message)) = place {
             let message = message.to_owned();
-            return Complaint { file: Some(file.to_owned()), line, message };
+            return Complaint { file: Some((*file).to_owned()), line, message };
         }
     }
     Complaint { file: None, line: None, message: text.to_owned() }

@@ -6,7 +6,7 @@ use crate::sshd::dialect::Dialect;
 const TOO_LONG: usize = 1023;
 
 /// Whether `text` matches `pattern`, in which `*` and `?` are special.
-pub(super) fn matches(text: &[u8], pattern: &[u8], dialect: &Dialect) -> bool {
+pub(crate) fn matches(text: &[u8], pattern: &[u8], dialect: &Dialect) -> bool {
     if let (true, Some(start)) = (dialect.two_stars_match_something(), pattern.strip_suffix(b"**"))
     {
         return matches_once(text, &[start, b"?*"].concat());
@@ -45,7 +45,7 @@ fn matches_once(text: &[u8], pattern: &[u8]) -> bool {
 }
 
 /// Whether a list of patterns matches: one of them, and none of those with a `!`.
-pub(super) fn in_list(text: &[u8], list: &[u8], fold: bool, dialect: &Dialect) -> bool {
+pub(crate) fn in_list(text: &[u8], list: &[u8], fold: bool, dialect: &Dialect) -> bool {
     verdict(text, list, fold, dialect) == Some(true)
 }
 

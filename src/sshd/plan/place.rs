@@ -18,7 +18,7 @@ pub const DROP_IN_DIRECTORY: &str = "/etc/ssh/sshd_config.d";
 
 /// Names of our drop-in, the plain one first; each of the others is for a neighbour that sorts
 /// before those above it. Files are read in the order of their names' bytes: `+` < `-` < `0`.
-const DROP_INS: [&str; 5] = [
+pub const DROP_INS: [&str; 5] = [
     "00-keepalive-policy.conf",
     "00-00-keepalive-policy.conf",
     "0-keepalive-policy.conf",

@@ -85,7 +85,8 @@ impl<'a> Physical<'a> {
 
 /// Appends what sshd keeps of a physical line; says whether its newline was kept.
 fn append(line: &mut Line, offset: usize, physical: &[u8], dialect: &Dialect) -> bool {
-    let blanks = physical.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r')).count();
+    let blank = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r') && !dialect.is_client();
+    let blanks = physical.iter().take_while(blank).count();
     let kept = physical.split(|byte| *byte == 0).next().unwrap_or_default();
     let comment = dialect.splits_like_keywords().then(|| kept.iter().position(|b| *b == b'#'));
     let (kept, complete) = match comment.flatten() {
@@ -93,7 +94,7 @@ fn append(line: &mut Line, offset: usize, physical: &[u8], dialect: &Dialect) ->
         Some(end) => (kept.get(..end).unwrap_or_default(), true),
         None => match kept.strip_suffix(b"\n") {
             Some(text) => (text, true),
-            None => (kept, false),
+            None => (kept, dialect.is_client()),
         },
     };
     if let Some(text) = kept.get(blanks..) {

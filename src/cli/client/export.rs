@@ -1,0 +1,63 @@
+//! `client export`: the policy for another client.
+
+use std::io::Write;
+use std::path::Path;
+
+use super::Mine;
+use crate::cli::complain;
+use crate::client::export::{Settings, Target, render};
+use crate::client::securecrt;
+use crate::host::HostError;
+use crate::host::files::Node;
+use crate::host::replace::Expect;
+
+pub(super) fn run(mine: &Mine<'_>, target: Target, into: Option<&Path>) -> u8 {
+    let policy = match mine.load() {
+        Ok(policy) => policy,
+        Err(code) => return code,
+    };
+    if let Some(file) = into {
+        if target != Target::SecureCrt {
+            return complain(&"--into is for SecureCRT's session files only");
+        }
+        let settings = match Settings::of(&policy) {
+            Ok(settings) => settings,
+            Err(missing) => return complain(&missing),
+        };
+        let file = crate::cli::absolute(file.to_owned());
+        return match patch(mine, &file, settings.interval) {
+            Ok(message) => {
+                mine.invocation
+                    .print(&serde_json::json!({ "version": 1, "file": file }), || message);
+                0
+            }
+            Err(error) => complain(&error),
+        };
+    }
+    match render(target, &policy) {
+        Ok(bytes) => {
+            // A closed pipe is the reader's choice, not an error.
+            let _ = std::io::stdout().write_all(&bytes);
+            0
+        }
+        Err(missing) => complain(&missing),
+    }
+}
+
+fn patch(mine: &Mine<'_>, path: &Path, interval: u32) -> Result<String, HostError> {
+    let refused = |source: std::io::Error| HostError {
+        path: path.to_owned(),
+        action: "left as it is",
+        source,
+    };
+    let Node::File(file) = mine.host.read(path)? else {
+        return Err(refused(std::io::Error::other("not a regular file")));
+    };
+    let after = securecrt::patch(&file.bytes, interval)
+        .map_err(|error| refused(std::io::Error::other(error)))?;
+    if after == file.bytes {
+        return Ok(format!("{}: nothing to change\n", path.display()));
+    }
+    mine.host.replace(path, Expect::Content(&file.bytes), &after)?;
+    Ok(format!("{}: NO-OP every {interval} s\n", path.display()))
+}

@@ -1,0 +1,76 @@
+//! How files and blocks of ours are marked, found again, and taken out.
+
+use std::path::Path;
+
+/// Begins every file of ours, and tells it from a stranger's of the same name.
+pub const HEADER: &str = "# Written by keepalive-policy";
+const BEGIN: &str = "# BEGIN keepalive-policy";
+const END: &str = "# END keepalive-policy";
+
+/// The first lines of a file of ours; `policy` is the file to name to the reader.
+#[must_use]
+pub fn header(policy: &Path) -> String {
+    format!(
+        "{HEADER} from {}; a change made here is undone.\n\
+         # To undo this file: change the policy, or run `keepalive-policy restore`.\n",
+        shown(policy),
+    )
+}
+
+/// A marked block of `lines` for a file that ends its lines as `file` does.
+#[must_use]
+pub fn block(lines: &str, policy: &Path, undo: &str, file: &[u8]) -> Vec<u8> {
+    let first_line = file.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+    let end = if first_line.ends_with(b"\r\n") { "\r\n" } else { "\n" };
+    let policy = shown(policy);
+    format!("{BEGIN}: written from {policy}; undone by `{undo}`\n{lines}{END}\n")
+        .replace('\n', end)
+        .into_bytes()
+}
+
+fn shown(policy: &Path) -> String {
+    // A control character would end the comment, or worse.
+    policy.to_string_lossy().replace(char::is_control, "?")
+}
+
+/// Whether a file at one of our paths has our header.
+#[must_use]
+pub fn has_header(content: &[u8]) -> bool {
+    content.starts_with(HEADER.as_bytes())
+}
+
+/// Whether a marked block of ours begins in the file.
+#[must_use]
+pub fn has_block(file: &[u8]) -> bool {
+    file.split(|byte| *byte == b'\n').any(|line| is_marker(line, BEGIN))
+}
+
+/// The file without our marked blocks. Lines that somebody added to a block stay, those that are
+/// not `ours`; of a block whose end is missing, what can only be ours goes.
+#[must_use]
+pub fn strip(file: &[u8], ours: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    let lines: Vec<&[u8]> = file.split_inclusive(|byte| *byte == b'\n').collect();
+    let mut kept = Vec::with_capacity(file.len());
+    let mut rest = lines.as_slice();
+    while let Some((line, after)) = rest.split_first() {
+        rest = after;
+        if !is_marker(line, BEGIN) {
+            kept.extend_from_slice(line);
+            continue;
+        }
+        let end = after
+            .iter()
+            .position(|line| is_marker(line, END) || is_marker(line, BEGIN))
+            .filter(|end| after.get(*end).is_some_and(|line| is_marker(line, END)));
+        let length = end.unwrap_or_else(|| after.iter().take_while(|line| ours(line)).count());
+        let (block, behind) = after.split_at_checked(length).unwrap_or((after, &[]));
+        kept.extend(block.iter().filter(|line| !ours(line)).flat_map(|line| line.iter()));
+        rest = behind.get(usize::from(end.is_some())..).unwrap_or_default();
+    }
+    kept
+}
+
+fn is_marker(line: &[u8], marker: &str) -> bool {
+    let behind = line.trim_ascii().strip_prefix(marker.as_bytes());
+    behind.is_some_and(|behind| matches!(behind.first(), None | Some(b':' | b' ')))
+}

@@ -1,0 +1,110 @@
+use std::path::Path;
+
+use super::*;
+use crate::ssh_client::accounts::Reader;
+use crate::ssh_client::tree::{Entry, UserFile};
+
+const SYSTEM: &str = "/etc/ssh/ssh_config";
+const USER: &str = "/home/a/.ssh/config";
+
+fn tree(files: &[(&str, &str)]) -> Tree {
+    let mut tree = Tree {
+        user: Some(UserFile::of(PathBuf::from("/home/a"))),
+        system: PathBuf::from(SYSTEM),
+        reader: Reader::Account(1000),
+        entries: BTreeMap::new(),
+    };
+    for (path, text) in files {
+        tree.set(Path::new(path), Some(text.as_bytes()));
+    }
+    tree
+}
+
+fn interval(reading: &Reading, host: &str) -> Option<Value> {
+    let values = reading.values_for(&Destination::new(host.as_bytes(), Some(b"a")));
+    values[&Keyword::ServerAliveInterval].as_ref().map(|effective| effective.value)
+}
+
+fn debian() -> Dialect {
+    Dialect::from_banner(b"OpenSSH_9.2p1 Debian-2+deb12u10").unwrap().of_client()
+}
+
+#[test]
+fn the_users_file_comes_first_and_no_block_leaks_out_of_its_file() {
+    let reading = read(
+        &tree(&[
+            (USER, "Host web1\nServerAliveInterval 1\nInclude extra\nServerAliveCountMax 5\n"),
+            ("/home/a/.ssh/extra", "Host *\nServerAliveInterval 2\n"),
+            (SYSTEM, "ServerAliveInterval 3\n"),
+        ]),
+        &debian(),
+    );
+    assert_eq!(interval(&reading, "web1"), Some(Value::Number(1)));
+    assert_eq!(interval(&reading, "web2"), Some(Value::Number(3)));
+    let deviations = reading.deviations(Keyword::ServerAliveInterval);
+    let contexts: Vec<&str> = deviations.iter().map(|one| one.context.as_str()).collect();
+    assert_eq!(contexts, ["Host web1", "Host web1, Host *"]);
+    let global = reading.global(Keyword::ServerAliveInterval);
+    assert_eq!(global.source.unwrap().to_string(), "/etc/ssh/ssh_config:1");
+}
+
+#[test]
+fn debians_default_under_batch_mode_is_known() {
+    let files = tree(&[(SYSTEM, "Host b\nBatchMode yes\n")]);
+    assert_eq!(interval(&read(&files, &debian()), "b"), Some(Value::Number(300)));
+    assert_eq!(interval(&read(&files, &debian()), "c"), Some(Value::Number(0)));
+    let upstream = Dialect::of(9, 2).of_client();
+    assert_eq!(interval(&read(&files, &upstream), "b"), Some(Value::Number(0)));
+}
+
+#[test]
+fn the_second_reading_sees_the_name_that_is_connected_to_and_overrides_nothing() {
+    let text = "Host a\nHostName REAL\nMatch final\nHost real\nServerAliveInterval 1\n\
+                Host *\nServerAliveCountMax 4\nMatch final all\nServerAliveInterval 2\n";
+    let reading = read(&tree(&[(SYSTEM, text)]), &debian());
+    assert_eq!(interval(&reading, "a"), Some(Value::Number(1)));
+    assert_eq!(interval(&reading, "b"), Some(Value::Number(2)));
+}
+
+#[test]
+fn what_a_command_decides_is_not_told() {
+    let text = "Match exec \"test -e /x\"\nServerAliveInterval 1\nMatch all\nTCPKeepAlive no\n";
+    let reading = read(&tree(&[(SYSTEM, text)]), &debian());
+    assert_eq!(interval(&reading, "a"), None);
+    assert_eq!(reading.runs_commands().unwrap().to_string(), "/etc/ssh/ssh_config:1");
+}
+
+#[test]
+fn refusals_are_in_the_words_of_ssh() {
+    let mut files = tree(&[
+        (SYSTEM, "Include ssh_config.d/*.conf\nServerAliveInterval 5x\nInclude ~/x\n"),
+        ("/etc/ssh/ssh_config.d/b.conf", "ServerAliveInterval\n"),
+    ]);
+    files.entries.insert("/etc/ssh/ssh_config.d/a.conf".into(), Entry::Unreadable);
+    let words: Vec<String> = read(&files, &debian())
+        .refusals
+        .iter()
+        .map(|one| format!("{}:{}: {}", one.file.display(), one.line.unwrap_or(0), one.message))
+        .collect();
+    assert_eq!(
+        words,
+        [
+            "/etc/ssh/ssh_config:1: Can't open user config file /etc/ssh/ssh_config.d/a.conf: \
+             Permission denied",
+            "/etc/ssh/ssh_config:2: invalid time value.",
+            "/etc/ssh/ssh_config:3: bad include path ~/x.",
+        ]
+    );
+}
+
+#[test]
+fn a_file_that_others_can_write_ends_ssh() {
+    let mut files = tree(&[(USER, "ServerAliveInterval 5\n")]);
+    for entry in files.entries.values_mut() {
+        if let Entry::File { trusted, .. } = entry {
+            *trusted = false;
+        }
+    }
+    let refusals = read(&files, &debian()).refusals;
+    assert_eq!(refusals[0].message, format!("Bad owner or permissions on {USER}"));
+}

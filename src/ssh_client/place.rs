@@ -1,0 +1,188 @@
+//! The place where our lines win, found by trying: each candidate tree is read as ssh reads it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::edit::{self, Condition, Text};
+use super::evaluate::{Reading, read};
+use super::tree::{Entry, Tree};
+use super::{Keyword, Observed};
+use crate::marked;
+use crate::reconcile::Value;
+use crate::sshd::dialect::Dialect;
+use crate::sshd::plan::place::DROP_INS;
+
+/// Where distributions have the drop-ins.
+pub const DROP_IN_DIRECTORY: &str = "/etc/ssh/ssh_config.d";
+
+/// Every path at which a file of ours may stand.
+#[must_use]
+pub fn own_paths() -> Vec<PathBuf> {
+    DROP_INS.iter().map(|name| Path::new(DROP_IN_DIRECTORY).join(name)).collect()
+}
+
+/// The tree as it would be had this tool never run.
+#[must_use]
+pub fn without_ours(observed: &Observed) -> Tree {
+    let mut tree = observed.tree.clone();
+    let main = observed.main().to_owned();
+    let kept = observed.copies.get(&main);
+    if let Some(content) = tree.content(&main).filter(|content| marked::has_block(content)) {
+        let stripped = if tree.user.is_some() {
+            edit::strip_for_user(content, &observed.dialect)
+        } else {
+            edit::strip(content, &observed.dialect)
+        };
+        // The end of the last line may be ours, and a file that we made goes altogether.
+        let original = kept.filter(|kept| [kept.as_slice(), b"\n"].concat() == stripped);
+        let made_by_us = kept.is_none() && stripped.is_empty();
+        let restored = original.unwrap_or(&stripped).clone();
+        tree.set(&main, (!made_by_us).then_some(&restored));
+    }
+    if tree.user.is_some() {
+        return tree;
+    }
+    for path in own_paths() {
+        match observed.copies.get(&path) {
+            Some(copy) => tree.set(&path, Some(&copy.clone())),
+            None if tree.content(&path).is_some_and(marked::has_header) => tree.set(&path, None),
+            None => {}
+        }
+    }
+    tree
+}
+
+/// The tree as it should be; `None` when no place is good enough, and all stays as it is.
+#[must_use]
+pub fn target(
+    values: &BTreeMap<Keyword, Value>,
+    observed: &Observed,
+    policy: &Path,
+) -> Option<Tree> {
+    let base = without_ours(observed);
+    if values.is_empty() {
+        return Some(base);
+    }
+    let search = Search {
+        before: read(&base, &observed.dialect),
+        own: users_own(&base, &observed.dialect),
+        base: &base,
+        values,
+        dialect: &observed.dialect,
+        text: Text { values, policy, dialect: &observed.dialect },
+    };
+    if base == observed.tree && search.reaches(&base) {
+        return Some(base.clone());
+    }
+    search.candidates(observed.main()).into_iter().find(|candidate| search.reaches(candidate))
+}
+
+/// The reading of the user's own files alone; of nothing where there are none.
+fn users_own(tree: &Tree, dialect: &Dialect) -> Reading {
+    let mut own = tree.clone();
+    let system = own.system.clone();
+    own.entries.remove(&system);
+    if own.user.is_some() { read(&own, dialect) } else { Reading::default() }
+}
+
+struct Search<'a> {
+    base: &'a Tree,
+    before: Reading,
+    own: Reading,
+    values: &'a BTreeMap<Keyword, Value>,
+    dialect: &'a Dialect,
+    text: Text<'a>,
+}
+
+impl Search<'_> {
+    /// In the order of preference.
+    fn candidates(&self, main: &Path) -> Vec<Tree> {
+        let content = self.base.content(main);
+        let editable = matches!(self.base.entries.get(main), None | Some(Entry::File { .. }));
+        let content = content.unwrap_or_default();
+        let with = |edited: Vec<u8>| {
+            let mut tree = self.base.clone();
+            tree.set(main, Some(&edited));
+            tree
+        };
+        if self.base.user.is_some() {
+            let places = if editable { self.places(main, content) } else { Vec::new() };
+            let block = |(at, condition)| with(self.text.for_user(content, at, condition));
+            return places.into_iter().map(block).collect();
+        }
+        let mut candidates: Vec<Tree> =
+            own_paths().iter().filter_map(|path| self.with_drop_in(path)).collect();
+        // The vendor's file is nobody's to edit: it is replaced at the next upgrade.
+        if editable && !main.starts_with("/usr") {
+            candidates.push(with(self.text.at_top(content)));
+        }
+        candidates
+    }
+
+    /// At the end, so that every block of the user's comes first; before the block that sets a
+    /// value for everybody; before everything. The line begins there.
+    fn places(&self, main: &Path, content: &[u8]) -> Vec<(usize, Condition)> {
+        let end = content.len();
+        let mut places = vec![(end, Condition::Always), (end, Condition::Finally)];
+        let rivals = self.values.keys().filter_map(|keyword| self.before.global(*keyword).source);
+        let lines: Vec<usize> =
+            rivals.filter(|source| source.file == main).map(|source| source.line).collect();
+        let directives = crate::sshd::syntax::directives(content, self.dialect);
+        let first = lines.iter().min().copied().unwrap_or(0);
+        let block = directives
+            .iter()
+            .rfind(|line| line.line <= first && (line.is("Host") || line.is("Match")));
+        places.extend(block.map(|line| (line.span.start, Condition::Always)));
+        places.push((0, Condition::Always));
+        places
+    }
+
+    fn with_drop_in(&self, path: &Path) -> Option<Tree> {
+        let free = match self.base.entries.get(path) {
+            None => true,
+            Some(Entry::File { bytes, real, .. }) => {
+                real.file_name() == path.file_name() && edit::is_ours(bytes, self.dialect)
+            }
+            Some(_) => false,
+        };
+        let directory = self.base.entries.get(Path::new(DROP_IN_DIRECTORY));
+        let usable = match directory {
+            Some(Entry::Directory { listable, searchable, .. }) => *listable && *searchable,
+            None => self.base.system.starts_with("/usr"),
+            Some(_) => false,
+        };
+        let mut tree = self.base.clone();
+        tree.entries.remove(path);
+        (free && usable).then(|| tree.set(path, Some(&self.text.drop_in())))?;
+        Some(tree)
+    }
+
+    fn reaches(&self, candidate: &Tree) -> bool {
+        let after = read(candidate, self.dialect);
+        let nothing_new = after.refusals.iter().all(|one| self.before.refusals.contains(one));
+        let declared = |keyword: &Keyword| self.values.contains_key(keyword);
+        let met = self.values.iter().all(|(keyword, value)| {
+            after.global(*keyword).value == *value
+                && (self.base.user.is_some()
+                    || after.deviations(*keyword).iter().all(|one| one.effective.value == *value))
+        });
+        let kept = Keyword::ALL.into_iter().filter(|keyword| !declared(keyword)).all(|keyword| {
+            self.before.global(keyword).value == after.global(keyword).value
+                && contexts(&self.before, keyword) == contexts(&after, keyword)
+        });
+        nothing_new && met && kept && self.keeps_the_users_blocks(candidate)
+    }
+
+    /// Whether what the user's own blocks set is as it was.
+    fn keeps_the_users_blocks(&self, candidate: &Tree) -> bool {
+        let after = users_own(candidate, self.dialect);
+        Keyword::ALL
+            .into_iter()
+            .all(|keyword| contexts(&self.own, keyword) == contexts(&after, keyword))
+    }
+}
+
+fn contexts(reading: &Reading, keyword: Keyword) -> Vec<(String, Value)> {
+    let deviations = reading.deviations(keyword).into_iter();
+    deviations.map(|one| (one.context, one.effective.value)).collect()
+}
