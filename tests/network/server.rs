@@ -51,19 +51,10 @@ pub fn hold(server: &str, suite: Option<&str>, directory: &Path) -> (Child, Path
 
 /// The root of a Debian release, which is built at the first use.
 fn built_root(suite: &str) -> PathBuf {
-    const SCRIPT: &str = r#"
-        set -eu
-        . "$1/tests/host/box.sh"
-        wanted=$2
-        box_suite() { echo "$wanted"; }
-        # Every release is on the mirror of the one that runs here.
-        box_mirror() {
-            local list="apt-get indextargets --format \$(REPO_URI) Created-By:Packages Label:Debian"
-            [ -n "$($list)" ] || apt-get -qq update
-            $list | head -n 1
-        }
-        box_root
-    "#;
-    let root = run("bash", ["-c", SCRIPT, "_", env!("CARGO_MANIFEST_DIR"), suite]);
+    let script = format!(
+        "export KEEPALIVE_BOX_SUITE={suite}; . '{}/tests/host/box.sh'; box_root",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let root = run("bash", ["-euc", &script]);
     PathBuf::from(root.trim())
 }
