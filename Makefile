@@ -107,6 +107,7 @@ install: $(BINARY) ## into $(DESTDIR)$(PREFIX); enables and starts nothing
 	@set -e; for page in $(manpages); do \
 	    install -v -D -m 0644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
 	install -D -m 0644 config.example.toml $(DESTDIR)$(docdir)/config.example.toml
+	install -m 0644 systemd/named-namespaces.conf $(DESTDIR)$(docdir)/named-namespaces.conf
 	@if [ -e $(DESTDIR)$(policy) ]; then echo "$(policy) is there already, left as it is"; \
 	else install -v -D -m 0644 config.example.toml $(DESTDIR)$(policy); fi
 	@$(tell-systemd)
@@ -119,6 +120,6 @@ uninstall: ## stops it, puts back what it changed on the host, removes what inst
 	@for page in $(notdir $(manpages)); do rm -fv $(DESTDIR)$(mandir)/man$${page##*.}/$$page; done
 	@if cmp -s config.example.toml $(DESTDIR)$(policy); then rm -fv $(DESTDIR)$(policy); \
 	elif [ -e $(DESTDIR)$(policy) ]; then echo "$(policy) was changed since it was installed, left as it is"; fi
-	rm -f $(DESTDIR)$(docdir)/config.example.toml
+	rm -f $(DESTDIR)$(docdir)/config.example.toml $(DESTDIR)$(docdir)/named-namespaces.conf
 	-rmdir $(DESTDIR)$(docdir)
 	@$(tell-systemd)

@@ -26,6 +26,7 @@ use crate::sysctl::boot::Boot;
 use crate::sysctl::live::named::Named;
 use crate::sysctl::live::{self, Live};
 
+mod kinds;
 pub mod pace;
 pub mod reconciler;
 pub mod service;
@@ -188,14 +189,14 @@ impl Daemon {
         };
         daemon.watch_anew();
         if daemon.whose == Whose::Everybodys {
-            daemon.spawn(Live::LOCK, None, Live::default(), live_kind());
-            daemon.spawn(Named::LOCK, None, Named::default(), named_kind());
-            daemon.spawn(Boot::LOCK, None, Boot::default(), boot_kind());
-            daemon.spawn(Sshd::LOCK, None, Sshd::default(), sshd_kind());
+            daemon.spawn(Live::LOCK, None, Live::default(), kinds::live());
+            daemon.spawn(Named::LOCK, None, Named::default(), kinds::named());
+            daemon.spawn(Boot::LOCK, None, Boot::default(), kinds::boot());
+            daemon.spawn(Sshd::LOCK, None, Sshd::default(), kinds::sshd());
         }
         let whose = daemon.whose.clone();
         let client = SshClient { policy: daemon.policy.path.clone(), whose };
-        daemon.spawn(SshClient::LOCK, None, client, ssh_client_kind());
+        daemon.spawn(SshClient::LOCK, None, client, kinds::ssh_client());
         daemon.spawn_instances();
         daemon
     }
@@ -216,7 +217,7 @@ impl Daemon {
         for instance in instances {
             let name = format!("{} {}", Sshd::LOCK, instance.file.display());
             if !self.parties.contains_key(&name) {
-                self.spawn(&name, Some(instance.clone()), Sshd::of(instance), sshd_kind());
+                self.spawn(&name, Some(instance.clone()), Sshd::of(instance), kinds::sshd());
             }
         }
     }
@@ -389,54 +390,5 @@ impl Daemon {
             warn!("{error}");
         }
         info!(keepalive_event = "stop", "stopped; what is in force stays as it is");
-    }
-}
-
-fn live_kind() -> Kind<Live> {
-    Kind {
-        desired: |_, policy| policy.sysctl.clone(),
-        resync: |policy| policy.live_interval,
-        spacing: |_| Duration::ZERO,
-        settle: false,
-    }
-}
-
-/// Not worth a wake-up of its own while nobody asks for namespaces.
-fn named_kind() -> Kind<Named> {
-    Kind {
-        desired: |_, policy| policy.namespaces.clone(),
-        resync: |policy| match policy.namespaces.values.is_empty() {
-            true => policy.resync_interval,
-            false => policy.live_interval,
-        },
-        spacing: |_| Duration::ZERO,
-        settle: true,
-    }
-}
-
-fn boot_kind() -> Kind<Boot> {
-    Kind {
-        desired: |_, policy| policy.sysctl.clone(),
-        resync: |policy| policy.resync_interval,
-        spacing: |_| Duration::ZERO,
-        settle: true,
-    }
-}
-
-fn ssh_client_kind() -> Kind<SshClient> {
-    Kind {
-        desired: |_, policy| policy.ssh_config.clone(),
-        resync: |policy| policy.resync_interval,
-        spacing: |_| Duration::ZERO,
-        settle: true,
-    }
-}
-
-fn sshd_kind() -> Kind<Sshd> {
-    Kind {
-        desired: |sshd, policy| policy.sshd_of(sshd.instance.as_ref()),
-        resync: |policy| policy.resync_interval,
-        spacing: |policy| policy.reload_spacing,
-        settle: true,
     }
 }

@@ -142,7 +142,7 @@ impl Seen {
             time: value(Key::KeepaliveTime),
             intvl: value(Key::KeepaliveIntvl),
             probes: u32::try_from(value(Key::KeepaliveProbes)).unwrap_or(0),
-            retries2: self.retries2.unwrap_or(Kernel::default().retries2),
+            retries2: u32::try_from(value(Key::Retries2)).unwrap_or(0),
             rto_max: self.rto_max.unwrap_or(Kernel::default().rto_max),
             hz: self.boot.hz.ticks(),
         }

@@ -210,9 +210,9 @@ fn read(
         path: section(Table::Path, &top, findings),
         objective: section(Table::Objective, &top, findings),
     };
+    let (sysctl, namespaces) = sysctl::read(&sections.sysctl, findings);
     let mut sshd_config = sshd_config::read(&sections.sshd_config, findings);
     let objective = objective::read(&sections.objective, &mut sshd_config, release, findings);
-    let (sysctl, namespaces) = sysctl::read(&sections.sysctl, findings);
     let sshd_instances = instance::read(&sections.sshd_config, findings);
     if !sshd_instances.is_empty() && sshd_config.values.is_empty() {
         let entry = sections.sshd_config.get("instance");

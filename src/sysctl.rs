@@ -10,7 +10,6 @@ pub mod key;
 pub mod live;
 pub mod loader;
 pub mod proc_sys;
-pub mod retries;
 pub mod tree;
 pub mod value;
 

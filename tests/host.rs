@@ -47,6 +47,11 @@ fn disk() {
     passes("disk.sh");
 }
 
+#[test]
+fn environment() {
+    passes("environment.sh");
+}
+
 /// sshd under units of other kinds than Debian's.
 #[test]
 fn units() {
@@ -76,6 +81,11 @@ fn storm() {
 }
 
 #[test]
-fn environment() {
-    passes("environment.sh");
+fn live() {
+    passes("live.sh");
+}
+
+#[test]
+fn netns() {
+    passes("netns.sh");
 }

@@ -10,7 +10,6 @@ use crate::sshd::{self, Sshd};
 use crate::sysctl::boot::{self, Boot};
 use crate::sysctl::live::{self, Live};
 
-const RETRIES2: &str = "/proc/sys/net/ipv4/tcp_retries2";
 const RTO_MAX: &str = "/proc/sys/net/ipv4/tcp_rto_max_ms";
 
 /// One look at everything that decides.
@@ -22,8 +21,6 @@ pub struct Seen {
     pub live: live::Observed,
     /// The files of sysctl.d.
     pub boot: boot::Observed,
-    /// `net.ipv4.tcp_retries2`, where there is a kernel to ask.
-    pub retries2: Option<u32>,
     /// `net.ipv4.tcp_rto_max_ms`, since Linux 6.15.
     pub rto_max: Option<Duration>,
     /// What could not be read.
@@ -49,10 +46,7 @@ pub fn look(host: &Host) -> Result<Seen, ObserveError> {
         let Ok(Node::File(file)) = host.read(Path::new(path)) else { return None };
         std::str::from_utf8(&file.bytes).ok()?.trim().parse().ok()
     };
-    let (retries2, rto_max) = match host.is_live() {
-        true => (number(RETRIES2), number(RTO_MAX)),
-        false => (None, None),
-    };
+    let rto_max = if host.is_live() { number(RTO_MAX) } else { None };
     let rto_max = rto_max.map(|millis| Duration::from_millis(millis.into()));
-    Ok(Seen { sshd, live, boot, retries2, rto_max, problems })
+    Ok(Seen { sshd, live, boot, rto_max, problems })
 }

@@ -5,7 +5,8 @@ use toml::de::DeValue;
 use super::findings::{Findings, quoted};
 use super::table::{Entries, Entry};
 use super::value::describe;
-use crate::sysctl::{Desired, Key, retries};
+use crate::sysctl::{Desired, Key};
+use crate::timing::kernel::Kernel;
 
 /// The fewest retries that a live connection survives: see [`harm`].
 const FEWEST_RETRIES: u32 = 3;
@@ -112,12 +113,14 @@ fn note_few_retries(entries: &Entries<'_>, desired: &Desired, findings: &mut Fin
     let value = desired.values.get(&Key::Retries2);
     let Some((entry, retries)) = entries.get(Key::Retries2.name()).zip(value) else { return };
     if *retries < RETRIES_OF_RFC_1122 {
-        let seconds = retries::gives_up_after(*retries).as_secs();
+        let kernel = Kernel { retries2: *retries, ..Kernel::default() };
+        let outage = kernel.retransmission().after.unwrap_or_default();
         let message = format!(
             "{} = {retries} ends every connection in use, also of others than sshd, after an outage \
-             of {seconds} to {} s; RFC 1122 asks for at least 100 s, which is {RETRIES_OF_RFC_1122}",
+             of {} s, a little more on slow paths; RFC 1122 asks for at least 100 s, which is \
+             {RETRIES_OF_RFC_1122}",
             entry.name,
-            2 * seconds
+            outage.as_secs()
         );
         findings.notice(Some(entry), message);
     }

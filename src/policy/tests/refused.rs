@@ -1,7 +1,7 @@
 use super::*;
 
 /// What is said must be exactly `expected`, findings and carets.
-fn check(text: impl AsRef<[u8]>, expected: &str) {
+pub(super) fn check(text: impl AsRef<[u8]>, expected: &str) {
     assert_eq!(refused(text), expected.trim_matches('\n'));
 }
 
@@ -532,100 +532,6 @@ p.toml:2:1: unknown key `\u{1b}[31m`, [daemon] takes live_interval, resync_inter
 p.toml:3:20: invalid literal string, expected non-single-quote visible characters
 resync_interval = '�[1m'
                    ^
-"#,
-    );
-}
-
-#[test]
-fn instances_that_are_none() {
-    check(
-        "[sshd_config]\ninstance = \"sftp.service\"\n",
-        r#"
-p.toml:2:1: `instance` must be an array of tables, written [[sshd_config.instance]] with file = "/etc/ssh/…" and unit = "….service", found "sftp.service"
-instance = "sftp.service"
-^~~~~~~~
-"#,
-    );
-    check(
-        "[sshd_config.instance]\nfile = \"/etc/ssh/sftp_config\"\nunit = \"sftp.service\"\n",
-        r#"
-p.toml:1:2: `instance` must be an array of tables, written [[sshd_config.instance]] with file = "/etc/ssh/…" and unit = "….service", found a table
-[sshd_config.instance]
- ^~~~~~~~~~~~~~~~~~~~
-"#,
-    );
-    check(
-        "[[sshd_config.instance]]\nfile = \"/etc/ssh/sftp_config\"\nport = 22\n",
-        r#"
-p.toml:1:1: an instance needs `unit`: [[sshd_config.instance]] with file = "/etc/ssh/…" and unit = "….service"
-[[sshd_config.instance]]
-^~~~~~~~~~~~~~~~~~~~~~~~
-p.toml:3:1: unknown key `port`, [[sshd_config.instance]] takes file, unit
-port = 22
-^~~~
-"#,
-    );
-}
-
-#[test]
-fn files_and_units_that_are_no_instances() {
-    for file in [
-        "",
-        "sftp_config",
-        "/",
-        "/etc/ssh/",
-        "/etc/../x",
-        "/etc//x",
-        "/a b",
-        "/a*",
-        "/a\\\\b",
-        "/a#b",
-    ] {
-        let said = refused(instance(file, "sftp.service"));
-        let wanted = "p.toml:2:8: `file` must be the absolute path of the instance's main file, \
-                      without . and .., blanks, quotes and what a pattern is made of, found ";
-        assert!(said.starts_with(wanted), "{said}");
-    }
-    for unit in [
-        "",
-        "sftp",
-        ".service",
-        "sftp.socket",
-        "sftp@.service",
-        "a b.service",
-        "-a.service",
-        "a/b.service",
-    ] {
-        let said = refused(instance("/etc/ssh/sftp_config", unit));
-        let wanted =
-            "p.toml:3:8: `unit` must be the name of a service unit, \"sshd-sftp.service\", found ";
-        assert!(said.starts_with(wanted), "{said}");
-    }
-}
-
-fn instance(file: &str, unit: &str) -> String {
-    format!("[[sshd_config.instance]]\nfile = \"{file}\"\nunit = \"{unit}\"\n")
-}
-
-#[test]
-fn instances_that_are_the_hosts_own_sshd_or_declared_twice() {
-    check(
-        instance("/etc/ssh/sshd_config", "ssh.service"),
-        r#"
-p.toml:2:8: this is the main file of the host's own sshd, which is governed without being declared; an instance is another sshd beside it
-file = "/etc/ssh/sshd_config"
-       ^~~~~~~~~~~~~~~~~~~~~~
-p.toml:3:8: this is the unit of the host's own sshd, which is governed without being declared; an instance is another sshd beside it
-unit = "ssh.service"
-       ^~~~~~~~~~~~~
-"#,
-    );
-    check(
-        instance("/etc/ssh/a", "a.service") + &instance("/etc/ssh/b", "a.service"),
-        r#"
-p.toml:6:8: `unit` = "a.service" is declared on line 3 already
-unit = "a.service"
-       ^~~~~~~~~~~
 "#,
     );
 }

@@ -232,7 +232,7 @@ fn carry_out(host: &Host, entered: &Entered, shown: &str, write: &Write) -> Resu
         if !write.put_back {
             remember(host, shown, key, found)?;
         }
-        entered.write(key, write.to).map_err(|error| format!("cannot be written ({error})"))?;
+        entered.write(key, write.to).map_err(unwritable)?;
         let now = entered.value(key).map_err(|error| error.to_string())?;
         if now != write.to {
             return Err(format!(
@@ -251,6 +251,16 @@ fn carry_out(host: &Host, entered: &Entered, shown: &str, write: &Write) -> Resu
         }
         namespaces.retain(|_, values| !values.is_empty());
     })
+}
+
+fn unwritable(error: Errno) -> String {
+    let cause = match error {
+        Errno::ROFS => {
+            ": /proc/sys/net is read-only here; the unit's own net/ipv4 is another directory"
+        }
+        _ => "",
+    };
+    format!("cannot be written ({error}){cause}")
 }
 
 /// Keeps the value from before our first write. What is recorded of a namespace that is gone goes:
