@@ -104,7 +104,7 @@ fn every_key_is_described_and_shown_in_the_example() {
             described += 1;
         }
     }
-    assert_eq!(described, 26);
+    assert_eq!(described, 29);
 }
 
 #[test]
