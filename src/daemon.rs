@@ -23,6 +23,7 @@ use crate::ssh_client::{SshClient, Whose};
 use crate::sshd::Sshd;
 use crate::sshd::instance::Instance;
 use crate::sysctl::boot::Boot;
+use crate::sysctl::live::named::Named;
 use crate::sysctl::live::{self, Live};
 
 pub mod pace;
@@ -70,7 +71,15 @@ pub fn run(host: Host, policy: Policy, whose: Whose) -> u8 {
 }
 
 async fn serve(host: Host, policy: Policy, whose: Whose) -> std::io::Result<u8> {
-    if whose == Whose::Everybodys && refuse_environment(&live::environment(&host)) {
+    // A user's own client has nothing to do with the kernel's values.
+    let misplaced = match whose {
+        Whose::Everybodys => misplaced(&host, &policy),
+        Whose::Users(_) => Vec::new(),
+    };
+    for problem in &misplaced {
+        error!(keepalive_event = "refused", "{problem}");
+    }
+    if !misplaced.is_empty() {
         return Ok(BAD_ENVIRONMENT);
     }
     let mut terminate = signal(SignalKind::terminate())?;
@@ -100,15 +109,14 @@ async fn serve(host: Host, policy: Policy, whose: Whose) -> std::io::Result<u8> 
 
 /// A sandbox in which the daemon would write to another kernel's values than the host's, or not
 /// hear of them, is not run in: it would report success.
-fn refuse_environment(problems: &[Problem]) -> bool {
-    for problem in problems {
-        if problem.severity == Severity::Blocked {
-            error!(keepalive_event = "refused", "{problem}");
-        } else {
-            warn!(keepalive_event = "notice", "{problem}");
-        }
+fn misplaced(host: &Host, policy: &Policy) -> Vec<Problem> {
+    let problems = live::environment(host, &policy.sysctl);
+    let (refused, noted): (Vec<_>, Vec<_>) =
+        problems.into_iter().partition(|problem| problem.severity == Severity::Blocked);
+    for problem in noted {
+        warn!(keepalive_event = "notice", "{problem}");
     }
-    problems.iter().any(|problem| problem.severity == Severity::Blocked)
+    refused
 }
 
 async fn tick(interval: &mut Option<tokio::time::Interval>) {
@@ -182,6 +190,7 @@ impl Daemon {
         daemon.watch_anew();
         if daemon.whose == Whose::Everybodys {
             daemon.spawn(Live::LOCK, None, Live::default(), live_kind());
+            daemon.spawn(Named::LOCK, None, Named::default(), named_kind());
             daemon.spawn(Boot::LOCK, None, Boot::default(), boot_kind());
             daemon.spawn(Sshd::LOCK, None, Sshd::default(), sshd_kind());
         }
@@ -287,7 +296,7 @@ impl Daemon {
     fn reload(&mut self) {
         self.service.reloading();
         self.announced = Some(self.generation);
-        match policy::load(&self.policy.path) {
+        match self.load() {
             Ok(policy) => self.adopt(policy),
             Err(rejection) => {
                 self.state.tell_rejection(&self.policy.path, &rejection);
@@ -299,11 +308,21 @@ impl Daemon {
 
     /// The file changed: no news if it still says the same.
     fn reload_if_changed(&mut self) {
-        match policy::load(&self.policy.path) {
+        match self.load() {
             Ok(policy) if policy == *self.policy => {}
             Ok(policy) => self.adopt(policy),
             Err(rejection) => self.state.tell_rejection(&self.policy.path, &rejection),
         }
+    }
+
+    /// The policy as the file has it now, if it can be kept here.
+    fn load(&self) -> Result<Policy, String> {
+        let policy = policy::load(&self.policy.path).map_err(|rejection| rejection.to_string())?;
+        let refused = misplaced(&self.host, &policy);
+        if refused.is_empty() {
+            return Ok(policy);
+        }
+        Err(refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     }
 
     fn adopt(&mut self, policy: Policy) {
@@ -380,6 +399,19 @@ fn live_kind() -> Kind<Live> {
         resync: |policy| policy.live_interval,
         spacing: |_| Duration::ZERO,
         settle: false,
+    }
+}
+
+/// Not worth a wake-up of its own while nobody asks for namespaces.
+fn named_kind() -> Kind<Named> {
+    Kind {
+        desired: |_, policy| policy.namespaces.clone(),
+        resync: |policy| match policy.namespaces.values.is_empty() {
+            true => policy.resync_interval,
+            false => policy.live_interval,
+        },
+        spacing: |_| Duration::ZERO,
+        settle: true,
     }
 }
 

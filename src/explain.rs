@@ -213,7 +213,9 @@ fn from_this_host(policy: &Policy, release: Release, tcp_keepalive: bool) -> Opt
     Some(("from this host".to_owned(), End { tcp_keepalive, alive }))
 }
 
-fn population(sessions: String, end: End, kernel: Kernel, hops: &[Hop]) -> Population<'_> {
+/// What follows for the sessions of one end.
+#[must_use]
+pub fn population(sessions: String, end: End, kernel: Kernel, hops: &[Hop]) -> Population<'_> {
     let signs = signs(end, kernel);
     let path = budget(hops, &signs);
     let change = path

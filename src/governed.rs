@@ -12,12 +12,15 @@ use crate::sshd::Sshd;
 use crate::sshd::instance::Instance;
 use crate::sysctl::boot::Boot;
 use crate::sysctl::live::Live;
+use crate::sysctl::live::named::Named;
 
 /// All resources, with what they keep open; the instances of sshd are found anew for each pass.
 #[derive(Debug, Default)]
 pub struct Governed {
     /// The kernel's values now.
     pub live: Live,
+    /// The same in the named network namespaces.
+    pub named: Named,
     /// The kernel's values after the next boot.
     pub boot: Boot,
     /// The settings of the host's own sshd.
@@ -32,6 +35,7 @@ impl Governed {
     pub fn reconcile(&self, host: &Host, policy: &Policy, mode: Mode) -> Vec<Report> {
         let mut reports = vec![
             reconcile(&self.live, host, &policy.sysctl, mode),
+            reconcile(&self.named, host, &policy.namespaces, mode),
             reconcile(&self.boot, host, &policy.sysctl, mode),
             reconcile(&self.sshd, host, &policy.sshd_of(None), mode),
             reconcile(&self.ssh_client, host, &policy.ssh_config, mode),
@@ -50,6 +54,7 @@ impl Governed {
         let mut reports = vec![
             reconcile(&self.boot, host, &Default::default(), Mode::Enforce),
             reconcile(&self.live, host, &Default::default(), Mode::Enforce),
+            reconcile(&self.named, host, &Default::default(), Mode::Enforce),
             reconcile(&self.sshd, host, &Default::default(), Mode::Enforce),
             reconcile(&self.ssh_client, host, &Default::default(), Mode::Enforce),
         ];

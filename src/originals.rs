@@ -29,6 +29,9 @@ const COPIES: &str = "originals";
 pub struct Originals {
     /// Kernel values by sysctl name, as they were before our first write of each.
     pub live: BTreeMap<String, i64>,
+    /// The same for named network namespaces, by the name of each.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub namespaces: BTreeMap<String, BTreeMap<String, i64>>,
     /// Lines of foreign files that we edited.
     pub lines: Vec<EditedLine>,
     /// The sysctl.d file that we made.

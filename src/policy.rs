@@ -51,6 +51,9 @@ pub struct Policy {
     pub mode: Mode,
     /// `[sysctl]`.
     pub sysctl: crate::sysctl::Desired,
+    /// `[sysctl] namespaces`: the same values for the named network namespaces, where "named" is
+    /// asked for; else nothing is declared for them.
+    pub namespaces: crate::sysctl::Desired,
     /// `[sshd_config]`.
     pub sshd_config: crate::sshd::Desired,
     /// `[[sshd_config.instance]]`: the sshds to which it applies besides the host's own.
@@ -209,6 +212,7 @@ fn read(
     };
     let mut sshd_config = sshd_config::read(&sections.sshd_config, findings);
     let objective = objective::read(&sections.objective, &mut sshd_config, release, findings);
+    let (sysctl, namespaces) = sysctl::read(&sections.sysctl, findings);
     let sshd_instances = instance::read(&sections.sshd_config, findings);
     if !sshd_instances.is_empty() && sshd_config.values.is_empty() {
         let entry = sections.sshd_config.get("instance");
@@ -218,7 +222,8 @@ fn read(
     let policy = Policy {
         path: path.to_owned(),
         mode: mode.unwrap_or(Mode::Enforce),
-        sysctl: sysctl::read(&sections.sysctl, findings),
+        sysctl,
+        namespaces,
         sshd_config,
         sshd_instances,
         ssh_config: ssh_config::read(&sections.ssh_config, findings),

@@ -37,6 +37,18 @@ pub trait Resource {
     /// When the host can't be read at all; what is merely wrong in it belongs to the plan's problems.
     fn observe(&self, host: &Host) -> Result<Self::Observed, ObserveError>;
 
+    /// The same, by a resource whose looking costs something where nothing is declared.
+    ///
+    /// # Errors
+    /// As [`Resource::observe`].
+    fn observe_for(
+        &self,
+        host: &Host,
+        _desired: &Self::Desired,
+    ) -> Result<Self::Observed, ObserveError> {
+        self.observe(host)
+    }
+
     /// Compares. Pure: the same two values give the same plan. An empty list of changes means that
     /// nothing can or need be done, which is not the same as compliant: see [`Plan::settings`].
     fn plan(&self, desired: &Self::Desired, observed: &Self::Observed) -> Plan<Self::Change>;
@@ -389,7 +401,7 @@ fn look<R: Resource>(
     host: &Host,
     desired: &R::Desired,
 ) -> Result<(Plan<R::Change>, BTreeSet<PathBuf>), ObserveError> {
-    let observed = resource.observe(host)?;
+    let observed = resource.observe_for(host, desired)?;
     Ok((resource.plan(desired, &observed), resource.watched(&observed)))
 }
 

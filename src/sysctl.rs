@@ -10,6 +10,7 @@ pub mod key;
 pub mod live;
 pub mod loader;
 pub mod proc_sys;
+pub mod retries;
 pub mod tree;
 pub mod value;
 
@@ -25,11 +26,15 @@ pub enum Key {
     KeepaliveIntvl,
     /// Probes without an answer before the connection is given up.
     KeepaliveProbes,
+    /// How long data in flight is sent again before the connection is given up, as a count of
+    /// doublings. While there is such data, the kernel sends no keepalive probe at all.
+    Retries2,
 }
 
 impl Key {
     /// All of them, in the order in which they are reported.
-    pub const ALL: [Self; 3] = [Self::KeepaliveTime, Self::KeepaliveIntvl, Self::KeepaliveProbes];
+    pub const ALL: [Self; 4] =
+        [Self::KeepaliveTime, Self::KeepaliveIntvl, Self::KeepaliveProbes, Self::Retries2];
 
     /// The dotted name, `net.ipv4.tcp_keepalive_time`.
     #[must_use]
@@ -38,6 +43,7 @@ impl Key {
             Self::KeepaliveTime => "net.ipv4.tcp_keepalive_time",
             Self::KeepaliveIntvl => "net.ipv4.tcp_keepalive_intvl",
             Self::KeepaliveProbes => "net.ipv4.tcp_keepalive_probes",
+            Self::Retries2 => "net.ipv4.tcp_retries2",
         }
     }
 
@@ -48,6 +54,7 @@ impl Key {
             Self::KeepaliveTime => 7200,
             Self::KeepaliveIntvl => 75,
             Self::KeepaliveProbes => 9,
+            Self::Retries2 => 15,
         }
     }
 }

@@ -32,10 +32,16 @@ pub struct End {
     pub alive: Alive,
 }
 
+/// From here on only days are of interest: a year.
+const LONG: u128 = 365 * 86_400;
+
 /// Time for people: `12 s`, `25.9 s`, `15 min 29 s`, `2 h 11 min 15 s`, `5 d`.
 #[must_use]
 pub fn spoken(time: Duration) -> String {
     let mut rest = time.as_millis().saturating_add(500) / 1000;
+    if rest >= LONG {
+        return format!("{} d", rest / 86_400);
+    }
     if rest < 120 {
         return format!("{} s", seconds(time));
     }
@@ -71,7 +77,6 @@ pub fn seconds(time: Duration) -> String {
 ///
 /// # Errors
 /// Those of the serializer.
-#[expect(clippy::ref_option, reason = "the signature that serialize_with calls")]
 pub fn as_seconds<S: Serializer>(time: &After, serializer: S) -> Result<S::Ok, S::Error> {
     let Some(time) = time else { return serializer.serialize_none() };
     let tenths = time.as_millis().saturating_add(50) / 100;

@@ -87,6 +87,7 @@ fn every_key_is_described_and_shown_in_the_example() {
         "[[sshd_config.instance]]",
         "[ssh_config]",
         "[path]",
+        "[objective]",
         "[daemon]",
     ] {
         let said = judge(&format!("{section}\nqqqqqqqqqqqq = 1")).unwrap_err();
@@ -103,7 +104,7 @@ fn every_key_is_described_and_shown_in_the_example() {
             described += 1;
         }
     }
-    assert_eq!(described, 24);
+    assert_eq!(described, 27);
 }
 
 #[test]

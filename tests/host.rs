@@ -74,3 +74,8 @@ fn fatal() {
 fn storm() {
     passes("storm.sh");
 }
+
+#[test]
+fn environment() {
+    passes("environment.sh");
+}

@@ -11,6 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use keepalive_policy::host::Host;
 use keepalive_policy::originals::Originals;
 use keepalive_policy::reconcile::{Mode, Report, Resource, Severity, reconcile};
+use keepalive_policy::sysctl::live::named::Named;
 use keepalive_policy::sysctl::live::{Live, environment};
 use keepalive_policy::sysctl::{Desired, Key};
 
@@ -148,8 +149,10 @@ fn a_read_only_proc_sys_is_named_with_its_directive() {
             "{error}"
         );
         assert_eq!(report.settings[0].effective.unwrap().to_string(), "7200");
-        let found: Vec<String> =
-            environment(&Host::live()).into_iter().map(|problem| problem.message).collect();
+        let found: Vec<String> = environment(&Host::live(), &desired(&ALL))
+            .into_iter()
+            .map(|problem| problem.message)
+            .collect();
         assert!(found.iter().any(|message| message.contains("read-only")), "{found:?}");
     });
 }
@@ -171,10 +174,35 @@ fn a_setting_that_is_not_there_is_an_error_and_no_drift() {
 #[test]
 fn a_private_network_namespace_is_noticed() {
     inside("a_private_network_namespace_is_noticed", "", || {
-        let found = environment(&Host::live());
+        let found = environment(&Host::live(), &desired(&ALL));
         assert_eq!(found.len(), 1, "{found:?}");
-        assert_eq!(found[0].severity, Severity::Conflict);
+        assert_eq!(found[0].severity, Severity::Blocked);
         assert!(found[0].message.contains("PrivateNetwork="), "{found:?}");
+    });
+}
+
+/// All that is wrong, less the network namespace that every test here has for itself.
+fn found_wrong() -> Vec<String> {
+    let problems = environment(&Host::live(), &desired(&ALL)).into_iter().skip(1);
+    problems.map(|problem| problem.message).collect()
+}
+
+#[test]
+fn a_user_who_may_not_write_is_noticed() {
+    let setup = r#"set -- setpriv --reuid=65534 --clear-groups "$@""#;
+    inside("a_user_who_may_not_write_is_noticed", setup, || {
+        let found = found_wrong();
+        assert!(found.len() == 1 && found[0].contains("User="), "{found:?}");
+    });
+}
+
+#[test]
+fn a_proc_sys_that_is_hidden_is_noticed_only_where_it_matters() {
+    let setup = "mount -t proc -o subset=pid proc /proc";
+    inside("a_proc_sys_that_is_hidden_is_noticed_only_where_it_matters", setup, || {
+        let found = found_wrong();
+        assert!(found.len() == 1 && found[0].contains("ProcSubset=pid"), "{found:?}");
+        assert_eq!(environment(&Host::live(), &Desired::default()).len(), 1);
     });
 }
 
@@ -183,7 +211,7 @@ fn a_tree_has_no_live_values() {
     let tree = tempfile::tempdir().unwrap();
     let report = reconcile(&Live::default(), &Host::at(tree.path()), &desired(&ALL), Mode::Enforce);
     assert!(report.settings.is_empty() && report.outcomes.is_empty() && report.in_force());
-    assert_eq!(environment(&Host::at(tree.path())), []);
+    assert_eq!(environment(&Host::at(tree.path()), &desired(&ALL)), []);
 }
 
 #[test]
@@ -195,5 +223,75 @@ fn a_damaged_record_stops_every_write() {
         assert!(report.blocked() && report.outcomes.is_empty(), "{report:?}");
         assert_eq!(report.settings.len(), 3);
         assert_eq!(value(Key::KeepaliveTime), 7200);
+    });
+}
+
+/// Two names below /run/netns, one that stands for nothing, and one for where we are.
+const NAMED: &str = "mkdir -p /run/netns; mount -t tmpfs tmpfs /run/netns; cd /run/netns; \
+    touch blue red stub here; unshare --net=/run/netns/blue true; unshare --net=/run/netns/red true; \
+    mount --bind /proc/self/ns/net here";
+
+fn in_namespace(name: &str, script: &str) -> String {
+    let path = format!("--net=/run/netns/{name}");
+    let output = Host::run("nsenter".as_ref(), [&path, "sh", "-ec", script], LIMIT).unwrap();
+    assert!(output.success(), "{}", output.complaint());
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn contexts(report: &Report) -> Vec<String> {
+    report.settings.iter().map(|row| format!("{} {}", row.context, row.compliant)).collect()
+}
+
+#[test]
+fn named_namespaces_are_kept_and_put_back() {
+    inside("named_namespaces_are_kept_and_put_back", NAMED, || {
+        let (named, host) = (Named::default(), Host::live());
+        let time = desired(&ALL[..1]);
+        let found = reconcile(&named, &host, &time, Mode::Audit);
+        assert_eq!(contexts(&found), ["netns blue false", "netns red false"]);
+        let report = reconcile(&named, &host, &time, Mode::Enforce);
+        assert!(report.in_force(), "{report:?}");
+        assert_eq!(contexts(&report), ["netns blue true", "netns red true"]);
+        let read = "cat /proc/sys/net/ipv4/tcp_keepalive_time";
+        assert_eq!(in_namespace("blue", read), "600");
+        assert_eq!((in_namespace("red", read).as_str(), value(Key::KeepaliveTime)), ("600", 7200));
+        in_namespace("red", "echo 8 >/proc/sys/net/ipv4/tcp_keepalive_time");
+        let report = reconcile(&named, &host, &time, Mode::Enforce);
+        let action = "set net.ipv4.tcp_keepalive_time = 600 in netns red";
+        assert_eq!((report.outcomes.len(), report.outcomes[0].action.as_str()), (1, action));
+        // Another process, as after a restart.
+        let report = reconcile(&Named::default(), &host, &Desired::default(), Mode::Enforce);
+        assert!(report.in_force() && report.outcomes.len() == 2, "{report:?}");
+        assert_eq!(in_namespace("red", read), "7200");
+        assert!(Originals::load(&host).unwrap().namespaces.is_empty());
+    });
+}
+
+#[test]
+fn a_namespace_made_anew_under_the_same_name_is_entered_anew() {
+    inside("a_namespace_made_anew_under_the_same_name_is_entered_anew", NAMED, || {
+        let (named, host, time) = (Named::default(), Host::live(), desired(&ALL[..1]));
+        assert!(reconcile(&named, &host, &time, Mode::Enforce).in_force());
+        for _ in 0..5 {
+            let script = "umount /run/netns/blue; unshare --net=/run/netns/blue true";
+            let made = Host::run("sh".as_ref(), ["-ec", script], LIMIT).unwrap();
+            assert!(made.success(), "{}", made.complaint());
+            let report = reconcile(&named, &host, &time, Mode::Enforce);
+            assert!(report.in_force() && report.outcomes.len() == 1, "{report:?}");
+        }
+    });
+}
+
+const POWERLESS: &str = r#"set -- setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$@""#;
+
+#[test]
+fn without_the_capability_namespaces_are_one_notice() {
+    let setup = format!("{NAMED}\n{POWERLESS}");
+    inside("without_the_capability_namespaces_are_one_notice", &setup, || {
+        let report = reconcile(&Named::default(), &Host::live(), &desired(&ALL), Mode::Enforce);
+        assert!(report.in_force() && report.settings.is_empty(), "{report:?}");
+        assert_eq!(report.problems.len(), 1);
+        assert_eq!(report.problems[0].severity, Severity::Notice);
+        assert!(report.problems[0].message.contains("CAP_SYS_ADMIN"));
     });
 }

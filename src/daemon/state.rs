@@ -16,6 +16,7 @@ use crate::report::journal::Told;
 use crate::report::status::{self, LastDrift, Status};
 use crate::report::{Tally, settings};
 use crate::sysctl::live::Live;
+use crate::sysctl::live::named::Named;
 
 #[cfg(test)]
 mod tests;
@@ -64,7 +65,7 @@ impl State {
         let corrected = seen.report.outcomes.iter().any(Outcome::took_effect);
         for event in &news {
             // For a kernel value the correction's own line says it all.
-            if seen.name == Live::LOCK && event.kind == "applied" {
+            if [Live::LOCK, Named::LOCK].contains(&seen.name.as_str()) && event.kind == "applied" {
                 continue;
             }
             event.log(seen.trigger.as_str(), took);

@@ -34,11 +34,11 @@ pub fn named(prefix: &str) -> Vec<Holder> {
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter_map(Process::find)
         .filter(|process| process.name.starts_with(prefix))
-        .filter_map(holder)
+        .filter_map(|process| holder(&process))
         .collect()
 }
 
-fn holder(process: Process) -> Option<Holder> {
+fn holder(process: &Process) -> Option<Holder> {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.pid)).ok()?;
     // The name in brackets may hold anything; the parent is the second field behind it.
     let parent = stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()?;

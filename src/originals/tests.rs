@@ -9,6 +9,7 @@ fn the_record_survives_a_round_trip_with_bytes_that_are_not_text() {
     assert_eq!(Originals::load(&host).unwrap(), Originals::default());
     let originals = Originals {
         live: BTreeMap::from([("net.ipv4.tcp_keepalive_time".to_owned(), 7200)]),
+        namespaces: BTreeMap::from([("blue".to_owned(), BTreeMap::new())]),
         lines: vec![EditedLine {
             file: "/etc/sysctl.conf".into(),
             ours: Bytes::from(b"a = 1".as_slice()),

@@ -4,12 +4,20 @@ use toml::de::DeValue;
 
 use super::findings::{Findings, quoted};
 use super::table::{Entries, Entry};
-use crate::sysctl::{Desired, Key};
+use super::value::describe;
+use crate::sysctl::{Desired, Key, retries};
+
+/// The fewest retries that a live connection survives: see [`harm`].
+const FEWEST_RETRIES: u32 = 3;
+
+/// The fewest that RFC 1122 (4.2.3.5) allows a host: R2 of at least 100 seconds.
+const RETRIES_OF_RFC_1122: u32 = 8;
 
 /// Seconds that every kernel takes: it keeps `seconds * HZ` in an `int`, and HZ is at most 1000.
 const LONGEST: u32 = i32::MAX.unsigned_abs() / 1000;
 
-pub(super) fn read(entries: &Entries<'_>, findings: &mut Findings<'_>) -> Desired {
+/// What is declared for the host, and for the named network namespaces.
+pub(super) fn read(entries: &Entries<'_>, findings: &mut Findings<'_>) -> (Desired, Desired) {
     let mut desired = Desired::default();
     for key in Key::ALL {
         let value = entries.get(key.name()).and_then(|entry| value(key, entry, findings));
@@ -18,7 +26,10 @@ pub(super) fn read(entries: &Entries<'_>, findings: &mut Findings<'_>) -> Desire
         }
     }
     check_order(entries, &desired, findings);
-    desired
+    note_few_retries(entries, &desired, findings);
+    let named = entries.get("namespaces").is_some_and(|entry| wants_named(entry, findings));
+    let namespaces = if named { desired.clone() } else { Desired::default() };
+    (desired, namespaces)
 }
 
 fn value(key: Key, entry: &Entry<'_>, findings: &mut Findings<'_>) -> Option<u32> {
@@ -40,6 +51,7 @@ fn value(key: Key, entry: &Entry<'_>, findings: &mut Findings<'_>) -> Option<u32
             ("a whole number of seconds", (1..=LONGEST, " s"))
         }
         Key::KeepaliveProbes => ("a whole number of probes", (1..=u32::from(u8::MAX), "")),
+        Key::Retries2 => ("a whole number of retries", (FEWEST_RETRIES..=u32::from(u8::MAX), "")),
     };
     let number = findings.integer(entry, wanted)?;
     findings.within(entry, number, range, harm(key, number))
@@ -60,6 +72,15 @@ const fn harm(key: Key, number: i64) -> &'static str {
             "probes 0 makes the kernel reset every live idle connection, without a probe"
         }
         (Key::KeepaliveProbes, _) => "the kernel takes no such number of probes",
+        (Key::Retries2, 0 | 1) => {
+            "the kernel then resets a live connection whose receiver reads nothing for a second or \
+             two (a stopped terminal), and every other one after as long without an answer"
+        }
+        (Key::Retries2, 2) => {
+            "the kernel then gives up after two to three seconds without an answer, which is less \
+             than a router's failover or a change of the access point takes"
+        }
+        (Key::Retries2, _) => "the kernel takes no such number of retries",
         (_, ..0) => "the kernel takes a negative number and then sends no probe for weeks",
         (..) => "the kernel takes no such number of seconds where its clock runs at 1000 Hz",
     }
@@ -84,4 +105,47 @@ fn check_order(entries: &Entries<'_>, desired: &Desired, findings: &mut Findings
         );
         findings.refuse(intvl.value.span(), message);
     }
+}
+
+/// Few retries are what some want, to hear of a dead peer soon; they have to know what it costs.
+fn note_few_retries(entries: &Entries<'_>, desired: &Desired, findings: &mut Findings<'_>) {
+    let value = desired.values.get(&Key::Retries2);
+    let Some((entry, retries)) = entries.get(Key::Retries2.name()).zip(value) else { return };
+    if *retries < RETRIES_OF_RFC_1122 {
+        let seconds = retries::gives_up_after(*retries).as_secs();
+        let message = format!(
+            "{} = {retries} ends every connection in use, also of others than sshd, after an outage \
+             of {seconds} to {} s; RFC 1122 asks for at least 100 s, which is {RETRIES_OF_RFC_1122}",
+            entry.name,
+            2 * seconds
+        );
+        findings.notice(Some(entry), message);
+    }
+}
+
+/// `["host"]`, or `["host", "named"]`. The host's own namespace is never left out: a policy whose
+/// values hold only elsewhere would read as if they held here.
+fn wants_named(entry: &Entry<'_>, findings: &mut Findings<'_>) -> bool {
+    let Some(array) = entry.value.get_ref().as_array() else {
+        findings.wrong(entry, "[\"host\"] or [\"host\", \"named\"]");
+        return false;
+    };
+    let (mut host, mut named) = (false, false);
+    for element in array.iter() {
+        match element.get_ref().as_str() {
+            Some("host") => host = true,
+            Some("named") => named = true,
+            _ => {
+                let found = describe(element.get_ref());
+                let message = format!("a namespace is \"host\" or \"named\", found {found}");
+                findings.refuse(element.span(), message);
+                host = true;
+            }
+        }
+    }
+    if !host {
+        let message = "`namespaces` must have \"host\": the host's own values are always kept";
+        findings.refuse(entry.value.span(), message);
+    }
+    named
 }

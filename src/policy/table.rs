@@ -61,7 +61,11 @@ impl Table {
             Self::Top => {
                 vec!["mode", "sysctl", "sshd_config", "ssh_config", "path", "objective", "daemon"]
             }
-            Self::Sysctl => Key::ALL.map(Key::name).to_vec(),
+            Self::Sysctl => {
+                let mut keys = Key::ALL.map(Key::name).to_vec();
+                keys.push("namespaces");
+                keys
+            }
             Self::SshdConfig => {
                 let mut keys = Keyword::ALL.map(Keyword::name).to_vec();
                 keys.extend(["never_disconnect", "match_blocks", "instance"]);

@@ -56,19 +56,32 @@ fn the_commented_lines_of_the_example_are_the_defaults() {
             Some(setting) if setting.contains(" = ") && !setting.contains('*') => setting,
             Some("[[sshd_config.instance]]") => "[[sshd_config.instance]]",
             Some("[path]") => "[path]",
+            Some("[objective]") => "[objective]",
             Some("[daemon]") => "[daemon]",
             _ => line,
         })
         .flat_map(|line| [line, "\n"])
         .collect();
-    let (default, shown) = (policy(EXAMPLE), policy(&uncommented));
+    let (default, mut shown) = (policy(EXAMPLE), policy(&uncommented));
+    let retries = shown.sysctl.values.remove(&Key::Retries2);
+    assert_eq!(retries, Some(Key::Retries2.kernel_default()));
     assert_eq!(shown.hops.len(), 2);
+    // What it sets explicitly meets the objective, so that nothing is left to derive.
+    let derived = shown.objective.as_ref().unwrap();
+    assert_eq!((derived.interval, derived.count, derived.unmet.len()), (None, None, 0));
     assert_eq!(shown.sshd_instances.len(), 1);
     let (hops, sshd_instances) = (Vec::new(), Vec::new());
     let notices = default.notices.clone();
-    assert_eq!(Policy { hops, sshd_instances, notices, ..shown }, default);
+    assert_eq!(Policy { hops, sshd_instances, objective: None, notices, ..shown }, default);
     let set: Vec<&str> = uncommented.lines().filter(|line| !line.starts_with('#')).collect();
-    for key in ["never_disconnect", "match_blocks", "hops", "live_interval", "resync_interval"] {
+    for key in [
+        "namespaces",
+        "never_disconnect",
+        "match_blocks",
+        "hops",
+        "live_interval",
+        "resync_interval",
+    ] {
         assert!(set.iter().any(|line| line.starts_with(key)), "{key} is not in the example");
     }
     assert!(set.iter().any(|line| line.starts_with("reload_spacing")));
@@ -106,6 +119,29 @@ fn a_sysctl_is_the_same_in_every_spelling_of_toml() {
 }
 
 #[test]
+fn few_retries_are_taken_with_a_notice() {
+    let notices =
+        |value: u32| policy(&format!("[sysctl]\nnet.ipv4.tcp_retries2 = {value}")).notices;
+    assert_eq!(
+        notices(5),
+        [
+            "p.toml:2: net.ipv4.tcp_retries2 = 5 ends every connection in use, also of others than sshd, after an outage of 12 to 24 s; RFC 1122 asks for at least 100 s, which is 8"
+        ]
+    );
+    assert_eq!(notices(8), [""; 0]);
+}
+
+#[test]
+fn named_namespaces_get_the_same_values_where_they_are_asked_for() {
+    let of = |line: &str| policy(&format!("[sysctl]\nnet.ipv4.tcp_keepalive_time = 600\n{line}"));
+    for line in ["", "namespaces = [\"host\"]"] {
+        assert!(of(line).namespaces.values.is_empty());
+    }
+    let asked = of("namespaces = [\"host\", \"named\"]");
+    assert_eq!(asked.namespaces, asked.sysctl);
+}
+
+#[test]
 fn values_at_the_edges_are_taken() {
     for (text, key, value) in [
         ("net.ipv4.tcp_keepalive_time = 1", Key::KeepaliveTime, 1),
@@ -113,6 +149,8 @@ fn values_at_the_edges_are_taken() {
         ("net.ipv4.tcp_keepalive_intvl = 1", Key::KeepaliveIntvl, 1),
         ("net.ipv4.tcp_keepalive_probes = 1", Key::KeepaliveProbes, 1),
         ("net.ipv4.tcp_keepalive_probes = 255", Key::KeepaliveProbes, 255),
+        ("net.ipv4.tcp_retries2 = 3", Key::Retries2, 3),
+        ("net.ipv4.tcp_retries2 = 255", Key::Retries2, 255),
     ] {
         assert_eq!(policy(&format!("[sysctl]\n{text}")).sysctl.values.get(&key), Some(&value));
     }

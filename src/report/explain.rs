@@ -45,7 +45,9 @@ fn heading(text: &mut String, title: &str, style: Style) {
 }
 
 fn settings(text: &mut String, settings: &[Explanation], style: Style) {
-    heading(text, "WHO DECIDES", style);
+    if !settings.is_empty() {
+        heading(text, "WHO DECIDES", style);
+    }
     let mut name = "";
     for explanation in settings {
         if explanation.name != name {
@@ -150,10 +152,10 @@ fn alive(text: &mut String, population: &Population<'_>, style: Style) {
         };
         text.push_str(&hanging("  - ", 4, &sentence));
     }
-    let end = quickest.and_then(|sign| sign.every).map(|every| every * 5 / 2);
+    let end = quickest.and_then(|sign| sign.every).map(|every| every.saturating_mul(5) / 2);
     let patience =
         population.path.iter().map(|crossing| Duration::from_secs(crossing.hop.idle().into()));
-    let shortest = patience.min().map(|idle| idle * 5 / 4);
+    let shortest = patience.min().map(|idle| idle.saturating_mul(5) / 4);
     if let Some(end) = end.max(shortest) {
         text.push('\n');
         text.push_str(&draw(end, &alive_lanes(population, end)));
@@ -225,13 +227,13 @@ fn gone(text: &mut String, population: &Population<'_>, kernel: Kernel, style: S
     let title = format!("When the {other} is gone");
     text.push_str(&style.underlined(&title));
     let blank = 30_usize.saturating_sub(title.len());
-    text.push_str(&format!("{:blank$}{:<25}frozen\n", "", "vanished"));
+    text.push_str(&format!("{:blank$}{:<30}frozen\n", "", "vanished"));
     let [idle, idle_frozen, writing, writing_frozen] = &population.dead_peer;
     for (name, vanished, frozen) in [
         ("  idle".to_owned(), idle, idle_frozen),
         (format!("  while {this} keeps writing"), writing, writing_frozen),
     ] {
-        text.push_str(&format!("{name:<30}{:<25}{}\n", noticed(vanished), noticed(frozen)));
+        text.push_str(&format!("{name:<30}{:<30}{}\n", noticed(vanished), noticed(frozen)));
     }
     for reason in reasons(population) {
         text.push_str(&hanging("  - ", 4, &reason));
@@ -402,9 +404,9 @@ fn advice(explained: &Explained<'_>, style: Style) -> String {
                 + "\n"
         }
         (true, false) => {
-            "Name the middleboxes on the way in [path] hops to have them checked; `keepalive-policy \
-             hops`\nlists those that are known.\n"
-                .to_owned()
+            let sentence = "Name the middleboxes on the way in [path] hops to have them checked; \
+                            `keepalive-policy hops` lists those that are known.";
+            hanging("", 0, sentence)
         }
     }
 }

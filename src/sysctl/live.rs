@@ -19,6 +19,7 @@ use crate::reconcile::{ObserveError, Outcome, Plan, Problem, Resource, Setting, 
 
 mod environment;
 mod file;
+pub mod named;
 mod order;
 
 pub use environment::environment;
@@ -186,7 +187,9 @@ impl Resource for Live {
                 plan.settings.push(row(*key, *wanted, found));
             }
             if let Some(found) = found {
-                plan.changes.extend(change(*key, found, desired, observed));
+                let wanted = desired.values.get(key).copied();
+                let recorded = observed.recorded.as_ref().ok().and_then(|live| live.get(key));
+                plan.changes.extend(wanted_change(*key, found, wanted, recorded.copied()));
             }
         }
         if let Err(reason) = &observed.recorded {
@@ -239,13 +242,17 @@ fn row(key: Key, wanted: u32, found: Option<i64>) -> Setting {
 
 /// A declared key that has another value is set; one that is recorded and not declared any more is
 /// put back, or just forgotten where it has its old value already.
-fn change(key: Key, from: i64, desired: &Desired, observed: &Observed) -> Option<Change> {
-    if let Some(wanted) = desired.values.get(&key) {
-        let to = i64::from(*wanted);
+fn wanted_change(
+    key: Key,
+    from: i64,
+    wanted: Option<u32>,
+    recorded: Option<i64>,
+) -> Option<Change> {
+    if let Some(wanted) = wanted {
+        let to = i64::from(wanted);
         return (from != to).then_some(Change { key, from, to, put_back: false });
     }
-    let to = *observed.recorded.as_ref().ok()?.get(&key)?;
-    Some(Change { key, from, to, put_back: true })
+    Some(Change { key, from, to: recorded?, put_back: true })
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serialize_with calls")]

@@ -97,7 +97,7 @@ pub fn write(key: Key, text: &[u8], hz: Hz) -> Write {
     };
     let bounded = match key {
         // u8, through proc_douintvec: a minus sign is refused, even before 0.
-        Key::KeepaliveProbes => (!negative && number <= 255).then_some(number),
+        Key::KeepaliveProbes | Key::Retries2 => (!negative && number <= 255).then_some(number),
         Key::KeepaliveTime | Key::KeepaliveIntvl => (number <= hz.longest()).then_some(number),
     };
     match bounded.and_then(|number| i64::try_from(number).ok()) {

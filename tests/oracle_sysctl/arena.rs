@@ -26,13 +26,14 @@ cd /proc/sys/net/ipv4
 export LC_ALL=C SYSTEMD_LOG_TARGET=null PATH=/usr/sbin:/usr/bin:/sbin:/bin
 while read -r loader credentials; do
     echo 7200 >tcp_keepalive_time; echo 75 >tcp_keepalive_intvl; echo 9 >tcp_keepalive_probes
+    echo 15 >tcp_retries2
     echo 60 >tcp_fin_timeout; echo 64 >ip_default_ttl; echo 6 >tcp_syn_retries
     case $loader in
     SystemdSysctl) CREDENTIALS_DIRECTORY=$credentials $2 >/dev/null 2>&1 || : ;;
     Procps) $3 --system >/dev/null 2>&1 || : ;;
     write) dd if=/run/text of="$credentials" bs=16M conv=notrunc >/dev/null 2>&1 || : ;;
     esac
-    echo $(cat tcp_keepalive_time tcp_keepalive_intvl tcp_keepalive_probes \
+    echo $(cat tcp_keepalive_time tcp_keepalive_intvl tcp_keepalive_probes tcp_retries2 \
         tcp_fin_timeout ip_default_ttl tcp_syn_retries)
 done
 "#;

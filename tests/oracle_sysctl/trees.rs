@@ -127,6 +127,7 @@ pub fn desired(random: &mut Random) -> Desired {
         if random.chance(80) {
             let value = match key {
                 Key::KeepaliveProbes => 1 + random.below(255),
+                Key::Retries2 => 3 + random.below(253),
                 _ => 1 + random.below(32_767),
             };
             values.insert(key, u32::try_from(value).unwrap());

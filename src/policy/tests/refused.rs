@@ -57,6 +57,62 @@ net.ipv4.tcp_keepalive_probes = -1
 }
 
 #[test]
+fn retries_that_end_live_connections() {
+    check(
+        "[sysctl]\nnet.ipv4.tcp_retries2 = 1\n",
+        r#"
+p.toml:2:25: `net.ipv4.tcp_retries2` = 1 is refused: the kernel then resets a live connection whose receiver reads nothing for a second or two (a stopped terminal), and every other one after as long without an answer; use 3 to 255
+net.ipv4.tcp_retries2 = 1
+                        ^
+"#,
+    );
+    check(
+        "[sysctl]\nnet.ipv4.tcp_retries2 = 2\n",
+        r#"
+p.toml:2:25: `net.ipv4.tcp_retries2` = 2 is refused: the kernel then gives up after two to three seconds without an answer, which is less than a router's failover or a change of the access point takes; use 3 to 255
+net.ipv4.tcp_retries2 = 2
+                        ^
+"#,
+    );
+    check(
+        "[sysctl]\nnet.ipv4.tcp_retries2 = 256\n",
+        r#"
+p.toml:2:25: `net.ipv4.tcp_retries2` = 256 is refused: the kernel takes no such number of retries; use 3 to 255
+net.ipv4.tcp_retries2 = 256
+                        ^~~
+"#,
+    );
+}
+
+#[test]
+fn namespaces_that_are_none() {
+    check(
+        "[sysctl]\nnamespaces = ['named']\n",
+        r#"
+p.toml:2:14: `namespaces` must have "host": the host's own values are always kept
+namespaces = ['named']
+             ^~~~~~~~~
+"#,
+    );
+    check(
+        "[sysctl]\nnamespaces = ['host', 'docker']\n",
+        r#"
+p.toml:2:23: a namespace is "host" or "named", found "docker"
+namespaces = ['host', 'docker']
+                      ^~~~~~~~
+"#,
+    );
+    check(
+        "[sysctl]\nnamespaces = 'named'\n",
+        r#"
+p.toml:2:14: `namespaces` must be ["host"] or ["host", "named"], found "named"
+namespaces = 'named'
+             ^~~~~~~
+"#,
+    );
+}
+
+#[test]
 fn numbers_that_could_mean_something_else() {
     check(
         "[sysctl]\nnet.ipv4.tcp_keepalive_time = \"0600\"\nnet.ipv4.tcp_keepalive_intvl = \"75\"\nnet.ipv4.tcp_keepalive_probes = 0x9\n",
@@ -189,7 +245,7 @@ fn keys_that_are_not_known_with_the_one_that_was_meant() {
 p.toml:2:1: unknown key `net.ipv4.tcp_keepalive_tim`, did you mean `net.ipv4.tcp_keepalive_time`?
 net.ipv4.tcp_keepalive_tim = 60
 ^~~~~~~~~~~~~~~~~~~~~~~~~~
-p.toml:3:1: unknown key `vm.swappiness`, [sysctl] takes net.ipv4.tcp_keepalive_time, net.ipv4.tcp_keepalive_intvl, net.ipv4.tcp_keepalive_probes
+p.toml:3:1: unknown key `vm.swappiness`, [sysctl] takes net.ipv4.tcp_keepalive_time, net.ipv4.tcp_keepalive_intvl, net.ipv4.tcp_keepalive_probes, net.ipv4.tcp_retries2, namespaces
 vm.swappiness = 1
 ^~~~~~~~~~~~~
 p.toml:4:1: unknown key `net/ipv4/tcp_keepalive_intvl`, did you mean `net.ipv4.tcp_keepalive_intvl`?
@@ -247,7 +303,7 @@ p.toml:6:2: unknown key `systemd`, the policy takes mode, sysctl, sshd_config, s
     check(
         "[sysctl.net.core]\nsomaxconn = 1\n[daemon.live_interval]\nx = 5\n",
         r#"
-p.toml:2:1: unknown key `net.core.somaxconn`, [sysctl] takes net.ipv4.tcp_keepalive_time, net.ipv4.tcp_keepalive_intvl, net.ipv4.tcp_keepalive_probes
+p.toml:2:1: unknown key `net.core.somaxconn`, [sysctl] takes net.ipv4.tcp_keepalive_time, net.ipv4.tcp_keepalive_intvl, net.ipv4.tcp_keepalive_probes, net.ipv4.tcp_retries2, namespaces
 somaxconn = 1
 ^~~~~~~~~
 p.toml:3:1: `live_interval` must be seconds (120) or a time ("2m"), found a table

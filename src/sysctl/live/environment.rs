@@ -5,54 +5,81 @@ use std::path::Path;
 
 use rustix::fs::StatVfsMountFlags;
 
-use super::{Live, file};
+use super::{Live, blocked, file};
 use crate::host::Host;
 use crate::host::files::Node;
 use crate::reconcile::{Problem, Resource, Severity};
-use crate::sysctl::Key;
+use crate::sysctl::{Desired, Key};
 
+mod canary;
 #[cfg(test)]
 mod tests;
 
-/// What is wrong with the place that this process runs in, each with the directive that causes it.
-/// Nothing with `--root`.
+use canary::Canary;
+
+/// What is wrong with the place that this process runs in, each with the directive that causes it:
+/// what keeps a daemon from doing what `desired` asks for, or from looking after sshd. Nothing with
+/// `--root`.
 #[must_use]
-pub fn environment(host: &Host) -> Vec<Problem> {
+pub fn environment(host: &Host, desired: &Desired) -> Vec<Problem> {
     if !host.is_live() {
         return Vec::new();
     }
     let mut problems = Vec::new();
     if is_private_network(host) {
-        problems.push(conflict(
+        problems.push(blocked(
             "this process is in a network namespace of its own: what it sets is not what the host \
-             uses; remove PrivateNetwork= (or NetworkNamespacePath=, JoinsNamespaceOf=) from the unit",
+             uses, and the host's sshd is out of its reach; remove PrivateNetwork= (or \
+             NetworkNamespacePath=, JoinsNamespaceOf=) from the unit",
         ));
     }
+    if !desired.values.is_empty() {
+        problems.extend(of_proc_sys(host, desired));
+    }
+    problems
+}
+
+fn of_proc_sys(host: &Host, desired: &Desired) -> Vec<Problem> {
+    let mut problems = Vec::new();
     if !host.exists(Path::new("/proc/sys")) {
-        problems.push(conflict(
+        problems.push(blocked(
             "there is no /proc/sys here, so that no live value can be read or set; remove \
              ProcSubset=pid from the unit",
         ));
         return problems;
     }
     if is_read_only(host) {
-        problems.push(conflict(
+        problems.push(blocked(
             "/proc/sys/net/ipv4 is read-only here, so that drift is seen but not undone; remove \
              ProtectKernelTunables= from the unit, or add ReadWritePaths=/proc/sys/net/ipv4",
         ));
     }
     if has_proc_of_its_own(host) {
-        problems.push(conflict(
+        problems.push(blocked(
             "this process has a procfs of its own, in which no event tells of a write by others, so \
              that drift is only seen by rereading; remove ProtectProc=, ProcSubset=, \
              ProtectKernelTunables= and ProtectControlGroups= from the unit, each of which mounts one",
         ));
     }
+    if problems.is_empty() {
+        problems.extend(heard(host, desired));
+    }
     problems
 }
 
-fn conflict(message: &str) -> Problem {
-    Problem::new(Live::NAME, Severity::Conflict, message)
+/// What the other looks can't foresee, a security module or a kernel without inotify on procfs,
+/// shows in a trial.
+fn heard(host: &Host, desired: &Desired) -> Option<Problem> {
+    let key = *desired.values.keys().next()?;
+    match canary::sing(host, key) {
+        Canary::Heard => None,
+        Canary::Unheard => Some(Problem::new(
+            Live::NAME,
+            Severity::Conflict,
+            "no event tells of a write to /proc/sys here, so that drift is only seen by rereading",
+        )),
+        Canary::Refused(error) => Some(blocked(&file::explain(key, "cannot be written", &error))),
+    }
 }
 
 /// Compares with process 1. `/proc/1/ns/net` can't be read with an empty set of capabilities, but
@@ -74,7 +101,8 @@ fn is_read_only(host: &Host) -> bool {
 }
 
 /// A unit's mount namespace is a copy of the host's: each mount in it is a slave of the host's
-/// (`master:` in mountinfo). A /proc that is no slave, where / is one, was mounted for the unit.
+/// (`master:` in mountinfo). A /proc that is no slave, where /run or /sys is one, was mounted for the
+/// unit. In a container where / alone is a slave, of the container's host, none of them is.
 fn has_proc_of_its_own(host: &Host) -> bool {
     match host.read(Path::new("/proc/self/mountinfo")) {
         Ok(Node::File(file)) => mounted_for_the_unit(&String::from_utf8_lossy(&file.bytes)),
@@ -90,7 +118,8 @@ fn mounted_for_the_unit(mountinfo: &str) -> bool {
             .rfind(|line| line.split(' ').nth(4) == Some(path))
             .map(|line| line.split(' ').take_while(|word| *word != "-").any(is_master))
     };
-    is_slave("/") == Some(true) && is_slave("/proc") == Some(false)
+    let others = ["/run", "/sys"].map(is_slave);
+    others.contains(&Some(true)) && is_slave("/proc") == Some(false)
 }
 
 fn is_master(word: &str) -> bool {

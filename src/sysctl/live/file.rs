@@ -1,7 +1,7 @@
 //! One file of /proc/sys: read through a descriptor that stays open, written in one piece.
 
-use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -44,6 +44,12 @@ pub fn current(host: &Host, key: Key, open: Option<Open>) -> Result<Open, Errno>
 }
 
 impl Open {
+    /// The path by which this process can open or watch the same file again, whatever namespace it
+    /// is of.
+    pub fn as_path(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.fd.as_raw_fd()))
+    }
+
     /// The value now.
     ///
     /// # Errors
@@ -65,8 +71,15 @@ impl Open {
 /// # Errors
 /// What `open(2)` and `pwrite(2)` say.
 pub fn write(host: &Host, key: Key, value: i64) -> Result<(), Errno> {
-    let located = host.locate(&path(key));
-    let fd = rustix::fs::open(&located, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    write_to(&host.locate(&path(key)), value)
+}
+
+/// The same, to a file by its path on this machine.
+///
+/// # Errors
+/// What `open(2)` and `pwrite(2)` say.
+pub fn write_to(located: &Path, value: i64) -> Result<(), Errno> {
+    let fd = rustix::fs::open(located, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
     rustix::io::pwrite(&fd, format!("{value}\n").as_bytes(), 0)?;
     Ok(())
 }

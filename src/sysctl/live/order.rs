@@ -28,7 +28,7 @@ fn harm_on_the_way(current: &BTreeMap<Key, i64>, order: &[Change]) -> u32 {
     total
 }
 
-/// What a state does: no probes resets connections that are alive, a time or an interval of 0 kills
+/// What a state does: no probes or no retries resets connections that are alive, a time or an interval of 0 kills
 /// them within milliseconds; a negative one switches keepalive off; an interval above the time only
 /// delays.
 fn harm(state: &BTreeMap<Key, i64>) -> u32 {
@@ -40,10 +40,12 @@ fn harm(state: &BTreeMap<Key, i64>) -> u32 {
     };
     let (time, intvl) = (value(Key::KeepaliveTime), value(Key::KeepaliveIntvl));
     let slow = time.zip(intvl).is_some_and(|(time, intvl)| intvl > time);
-    of_number(time) + of_number(intvl) + of_number(value(Key::KeepaliveProbes)) + u32::from(slow)
+    let (probes, retries) = (value(Key::KeepaliveProbes), value(Key::Retries2));
+    let numbers = [time, intvl, probes, retries].map(of_number);
+    numbers.iter().sum::<u32>() + u32::from(slow)
 }
 
-/// Every order, the given one first. There are at most three changes, so at most six.
+/// Every order, the given one first. There are at most four changes, so at most 24.
 fn permutations(changes: &[Change]) -> Vec<Vec<Change>> {
     if changes.len() <= 1 {
         return vec![changes.to_vec()];

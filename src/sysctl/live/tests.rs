@@ -1,6 +1,6 @@
 use super::*;
 
-fn observed(values: [i64; 3], recorded: &[(Key, i64)]) -> Observed {
+fn observed<const N: usize>(values: [i64; N], recorded: &[(Key, i64)]) -> Observed {
     let values = Key::ALL.into_iter().zip(values.map(Ok)).collect();
     Observed { values, recorded: Ok(recorded.iter().copied().collect()) }
 }

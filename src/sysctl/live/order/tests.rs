@@ -1,6 +1,6 @@
 use super::*;
 
-fn order(current: [i64; 3], wanted: [i64; 3]) -> Vec<&'static str> {
+fn order<const N: usize>(current: [i64; N], wanted: [i64; N]) -> Vec<&'static str> {
     let state: BTreeMap<Key, i64> = Key::ALL.into_iter().zip(current).collect();
     let changes = Key::ALL
         .into_iter()
@@ -26,4 +26,5 @@ fn harm_is_ended_first() {
     assert_eq!(order([0, 75, 9], [600, 60, 5])[0], "time");
     assert_eq!(order([600, 0, 9], [700, 60, 5])[0], "intvl");
     assert_eq!(order([600, -1, 0], [700, 60, 5])[..2], ["probes", "intvl"]);
+    assert_eq!(order([7200, 75, 9, 0], [600, 60, 5, 8])[0], "retries2");
 }

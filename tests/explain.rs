@@ -1,0 +1,145 @@
+//! The command line of `explain` and `hops`: exit codes, data, what is refused.
+
+#![expect(clippy::disallowed_methods, reason = "a test starts the program itself")]
+#![expect(clippy::unwrap_used, reason = "a test that can't go on must fail")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+fn tree(policy: &str, sshd_config: &str) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir_all(directory.path().join("etc/ssh")).unwrap();
+    let path = directory.path().join("etc/keepalive-policy.toml");
+    fs::write(&path, policy).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(directory.path().join("etc/ssh/sshd_config"), sshd_config).unwrap();
+    directory
+}
+
+fn run(tree: &TempDir, arguments: &[&str]) -> (i32, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_keepalive-policy"))
+        .arg("--root")
+        .arg(tree.path())
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    (output.status.code().unwrap(), text)
+}
+
+fn data(tree: &TempDir, command: &str) -> (i32, Json) {
+    let (code, text) = run(tree, &["--format", "json", command]);
+    (code, serde_json::from_str(&text).unwrap())
+}
+
+#[test]
+fn a_path_is_survived_or_not() {
+    for (hops, interval, code) in [
+        ("", 0, 0),
+        ("'aws-nlb'", 60, 0),
+        ("'aws-nlb', 'azure-lb'", 60, 0),
+        ("'aws-nlb', 'azure-lb'", 300, 1),
+        ("'aws-clb'", 0, 1),
+        // 75 % is what counts.
+        ("{ name = 'own', idle = 1000 }", 900, 1),
+    ] {
+        let policy = format!("[path]\nhops = [{hops}]\n");
+        let tree = tree(&policy, &format!("ClientAliveInterval {interval}\n"));
+        let (found, explained) = data(&tree, "explain");
+        assert_eq!(found, code, "{hops} {interval}: {explained}");
+        assert_eq!(explained["survives"], code == 0);
+        assert_eq!(explained["sessions"][0]["change"].is_string(), code == 1);
+    }
+}
+
+#[test]
+fn the_line_that_is_proposed_makes_the_path_safe() {
+    let policy = "[path]\nhops = ['aws-clb', 'azure-lb']\n";
+    let before = tree(policy, "ClientAliveInterval 300\n");
+    let (_, explained) = data(&before, "explain");
+    let change = explained["sessions"][0]["change"].as_str().unwrap();
+    let (section, line) = change.split_once('\n').unwrap();
+    assert_eq!(section, "[sshd_config]");
+    let after = tree(&format!("{policy}{change}\n"), &line.replace(" = ", " "));
+    assert_eq!(data(&after, "explain").0, 0, "{change}");
+    let notices = data(&after, "validate").1["notices"].to_string();
+    assert!(!notices.contains("forgets"), "{notices}");
+}
+
+#[test]
+fn what_sshd_refuses_is_not_explained() {
+    let tree = tree("", "ClientAliveInterval never\n");
+    let (code, explained) = data(&tree, "explain");
+    assert_eq!(code, 2);
+    let problem = &explained["problems"][0];
+    assert_eq!((&problem["severity"], &problem["line"]), (&"blocked".into(), &1.into()));
+}
+
+#[test]
+fn every_population_is_explained_with_its_winner_and_losers() {
+    let config = "ClientAliveInterval 60\nMatch User bob\nClientAliveInterval 20\n";
+    let (_, explained) = data(&tree("", config), "explain");
+    let names: Vec<&str> = explained["sessions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|population| population["sessions"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["to this host", "to this host, Match User bob"]);
+    let global =
+        explained["settings"].as_array().unwrap().iter().find(|setting| {
+            setting["name"] == "ClientAliveInterval" && setting["context"] == "global"
+        });
+    let global = global.unwrap();
+    assert_eq!(global["source"]["line"], 1);
+    assert_eq!(
+        global["losers"],
+        serde_json::json!([{
+            "file": "/etc/ssh/sshd_config", "line": 3, "value": "20",
+            "why": "only inside Match User bob"
+        }])
+    );
+}
+
+#[test]
+fn text_fits_80_columns() {
+    let policy = "[path]\nhops = ['aws-sg-conntrack-nitro6', { name = 'a hop with a name that is much \
+                  longer than anybody would like it to be', idle = '100w' }]\n\
+                  [objective]\nsurvive_idle = 350\nnotice_dead_peer = '1h'\n";
+    let tree = tree(policy, "ClientAliveInterval 2147483647\nClientAliveCountMax 2147483647\n");
+    for command in ["explain", "hops"] {
+        let (_, text) = run(&tree, &[command]);
+        assert!(text.lines().count() > 20);
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+}
+
+#[test]
+fn the_table_of_hops_is_data_too() {
+    let (code, table) = data(&tree("", ""), "hops");
+    assert_eq!(code, 0);
+    assert_eq!(table["hops"].as_array().unwrap().len(), keepalive_policy::hops::TABLE.len());
+}
+
+#[test]
+fn sessions_are_not_looked_for_in_a_tree() {
+    assert_eq!(run(&tree("", ""), &["sessions"]).0, 2);
+}
+
+#[test]
+fn watching_ends_when_nobody_reads() {
+    let tree = tree("", "");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_keepalive-policy"))
+        .args(["--root", tree.path().to_str().unwrap(), "check", "--watch"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
