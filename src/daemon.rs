@@ -80,10 +80,7 @@ pub fn run(host: Host, policy: Policy, whose: Whose) -> u8 {
 }
 
 async fn serve(host: Host, policy: Policy, whose: Whose) -> std::io::Result<u8> {
-    let misplaced = match whose {
-        Whose::Everybodys => misplaced(&host, &policy),
-        Whose::Users(_) => Vec::new(),
-    };
+    let misplaced = misplaced(&host, &policy, &whose);
     for problem in &misplaced {
         say(Weight::Error, Line::Refused, &problem.to_string());
     }
@@ -116,8 +113,11 @@ async fn serve(host: Host, policy: Policy, whose: Whose) -> std::io::Result<u8> 
 }
 
 /// A sandbox in which the daemon would write to another kernel's values than the host's, or not
-/// hear of them, is not run in: it would report success.
-fn misplaced(host: &Host, policy: &Policy) -> Vec<Problem> {
+/// hear of them, is not run in: it would report success. A user's own daemon sets none of them.
+fn misplaced(host: &Host, policy: &Policy, whose: &Whose) -> Vec<Problem> {
+    if *whose != Whose::Everybodys {
+        return Vec::new();
+    }
     let problems = live::environment(host, &policy.sysctl);
     let (refused, noted): (Vec<_>, Vec<_>) =
         problems.into_iter().partition(|problem| problem.severity == Severity::Blocked);
@@ -368,7 +368,7 @@ impl Daemon {
     /// The policy as its files have it now, if it can be kept here.
     fn load(&self) -> Result<Policy, String> {
         let policy = policy::load(&self.policy.path).map_err(|rejection| rejection.to_string())?;
-        let refused = misplaced(&self.host, &policy);
+        let refused = misplaced(&self.host, &policy, &self.whose);
         if refused.is_empty() {
             return Ok(policy);
         }

@@ -55,7 +55,9 @@ pub fn spoken(time: Duration) -> String {
             rest %= length;
         }
     }
-    parts.join(" ")
+    // Minutes are of no interest beside days.
+    let shown = if time >= Duration::from_secs(86_400) { 2 } else { parts.len() };
+    parts.into_iter().take(shown).collect::<Vec<_>>().join(" ")
 }
 
 /// [`spoken`], or `never`.

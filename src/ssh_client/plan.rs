@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use super::evaluate::{Effective, Reading, read};
+use super::evaluate::{Effective, read};
 use super::judge::{self, Verdict};
 use super::tree::{Entry, Tree};
 use super::{Keyword, Observed, findings, place};
@@ -220,10 +220,4 @@ fn edits(observed: &Observed, after: &Tree) -> Vec<FileEdit> {
 fn is_shut(tree: &Tree, path: &Path) -> bool {
     let shut = |entry: &Entry| matches!(entry, Entry::File { readable, trusted, .. } if !readable || !trusted);
     tree.entries.get(path).is_some_and(shut)
-}
-
-/// Whether everything in `reading` that is declared has the declared value for everybody.
-#[must_use]
-pub fn is_in_force(values: &BTreeMap<Keyword, Value>, reading: &Reading) -> bool {
-    values.iter().all(|(keyword, value)| reading.global(*keyword).value == *value)
 }

@@ -82,7 +82,9 @@ fn correct(
     evaluation: &Evaluation,
 ) -> Plan<Change> {
     let mut settings = rows::settings(desired, evaluation);
-    let target = place::target(desired, observed, policy);
+    // Where no place wins all stays, but not what makes sshd refuse.
+    let bare = observed.ours_to_blame.then(|| place::without_ours(observed));
+    let target = place::target(desired, observed, policy).or_else(|| bare.clone());
     let after = target.as_ref().unwrap_or(&observed.tree);
     let outcome = evaluate(after, &observed.preset, &observed.dialect);
     let mut problems = rows::conflicts(desired, observed, &outcome, after);
@@ -92,8 +94,7 @@ fn correct(
     let changes = if !edits.is_empty() {
         let expect = Keyword::ALL.map(|keyword| (keyword, outcome.global(keyword).value));
         let candidate = after.clone();
-        let reference = observed.ours_to_blame.then(|| place::without_ours(observed));
-        let install = Install { edits, candidate, expect: expect.into(), reference };
+        let install = Install { edits, candidate, expect: expect.into(), reference: bare };
         vec![Change::Install { install, load }]
     } else if behind.is_empty() {
         Vec::new()

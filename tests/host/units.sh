@@ -109,7 +109,7 @@ chmod +x "$(box_path /usr/local/sbin)/run-sshd"
 ssh_unit sshd.service ExecStart=/usr/local/sbin/run-sshd
 pid=$(main_pid sshd)
 mark_journal
-echo 'ClientAliveInterval 9' >"$(drop_in '!rival.conf')"
+box sh -c 'sed -i "s/^ClientAliveInterval .*/ClientAliveInterval 9/" /etc/ssh/sshd_config.d/*keepalive-policy*'
 undone ClientAliveInterval
 told_once KEEPALIVE_EVENT=notice
 journal KEEPALIVE_EVENT=notice | grep -q 'its main process is run-sshd, not sshd'

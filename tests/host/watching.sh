@@ -34,7 +34,7 @@ way() {
     printf '%-46s' "$title"
     mark_journal
     drift=$drift etc=$(box_path /etc) at=$(box_path /etc/sysctl.d) name=$(box_path /etc/sysctl.d)/$name \
-        bash -euc "$command"
+        setsid --wait bash -euc "$command" </dev/null
     await 15 "$title to be told of" told KEEPALIVE_EVENT=corrected KEEPALIVE_TRIGGER="$trigger" \
         KEEPALIVE_SETTING=$key
     await 15 "$title to be undone" boot_is_right
@@ -46,7 +46,7 @@ sshd_way() {
     fresh_start
     printf '%-46s' "$1"
     mark_journal
-    etc=$(box_path /etc) ssh=$(box_path /etc/ssh) bash -euc "$2"
+    etc=$(box_path /etc) ssh=$(box_path /etc/ssh) setsid --wait bash -euc "$2" </dev/null
     await 20 "$1 to be told of" told KEEPALIVE_EVENT=corrected KEEPALIVE_TRIGGER=inotify \
         KEEPALIVE_RESOURCE=sshd_config
     await 20 "$1 to be undone" sshd_gives root ClientAliveInterval 120
@@ -112,7 +112,9 @@ assert libc.renameat2(-100, os.fsencode(sys.argv[1]), -100, os.fsencode(sys.argv
     for how in auto yes no; do
         way "vim, backupcopy=$how" 'vim -N -u NONE -i NONE -es -c "set backup backupcopy='$how' | %s/600/999/ | wq" "$name" </dev/null; rm -f "$name~"'
     done
-    way 'nano' 'script -qec "nano --ignorercfiles \"$name\"" /dev/null < <(printf "net.ipv4.tcp_keepalive_time = 999\n\030y\n"; sleep 1) >/dev/null'
+    # A terminal of its own: the value is replaced, written (^O, Enter) and left (^X).
+    way 'nano' 'printf "\013\013\013\013\013\013\013\013\013net.ipv4.tcp_keepalive_time = 999\n\017\n\030" |
+        TERM=vt100 script --quiet --command "nano --ignorercfiles \"$name\"" /dev/null >/dev/null'
     echo "by links"
     way 'ln -sf' 'mkdir -p "$etc/elsewhere"; cp "$drift" "$etc/elsewhere/target"; ln -sf ../elsewhere/target "$name"'
     way 'a masking link to /dev/null' 'ln -sf /dev/null "$name"'

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::server::hold;
+use crate::server::{built_root, hold};
 
 const SERVER: &str = "10.98.0.1";
 
@@ -67,6 +67,8 @@ impl Network {
     /// Of the programs of this machine, or of a Debian release of that name.
     pub fn new(suite: Option<&str>, sysctls: &[(&str, u32)]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
+        // What can fail for want of a mirror comes before anything that would be left behind.
+        let lower = suite.map(built_root);
         let number = NETWORKS.fetch_add(1, Ordering::Relaxed);
         let name = format!("kp{}-{number}", std::process::id());
         for end in ["s", "c"] {
@@ -79,7 +81,7 @@ impl Network {
         run("ip", ["-n", &server, "addr", "add", &format!("{SERVER}/16"), "dev", "eth0"]);
         run("ip", ["-n", &server, "link", "set", "eth0", "up"]);
         run("ip", ["-n", &client, "link", "set", "eth0", "up"]);
-        let (holder, root) = hold(&server, suite, directory.path());
+        let (holder, root) = hold(&server, lower.as_deref(), directory.path());
         let mut network = Self { name, directory, holder, root, sshd: None };
         for (key, value) in sysctls {
             network.set(key, *value);

@@ -8,9 +8,9 @@ use std::process::{Child, Command, Stdio};
 use crate::bed::run;
 
 /// A process in the server's network namespace, and in a mount namespace in which /etc/ssh and
-/// /run are the test's own. With a suite its programs are those of that Debian release, by an
+/// /run are the test's own. With a root below, its programs are those of that Debian release, by an
 /// overlay over a root that is built once.
-pub fn hold(server: &str, suite: Option<&str>, directory: &Path) -> (Child, PathBuf) {
+pub fn hold(server: &str, lower: Option<&Path>, directory: &Path) -> (Child, PathBuf) {
     const SCRIPT: &str = r#"
         set -eu
         directory=$1 lower=$2 binary=$3 root=/
@@ -33,11 +33,10 @@ pub fn hold(server: &str, suite: Option<&str>, directory: &Path) -> (Child, Path
     for name in ["ssh", "root", "layers"] {
         fs::create_dir(directory.join(name)).expect("made");
     }
-    let lower = suite.map(built_root).unwrap_or_default();
     let mut holder = Command::new("ip")
         .args(["netns", "exec", server, "unshare", "--mount", "--propagation", "private"])
         .args(["bash", "-c", SCRIPT, "_"])
-        .args([directory.as_os_str(), lower.as_os_str()])
+        .args([directory, lower.unwrap_or(Path::new(""))])
         .arg(env!("CARGO_BIN_EXE_keepalive-policy"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -45,25 +44,16 @@ pub fn hold(server: &str, suite: Option<&str>, directory: &Path) -> (Child, Path
         .expect("the namespaces are made");
     let mut ready = [0; 6];
     holder.stdout.take().expect("a pipe").read_exact(&mut ready).expect("the server is set up");
-    let root = if suite.is_some() { directory.join("root") } else { PathBuf::from("/") };
+    let root = if lower.is_some() { directory.join("root") } else { PathBuf::from("/") };
     (holder, root)
 }
 
 /// The root of a Debian release, which is built at the first use.
-fn built_root(suite: &str) -> PathBuf {
-    const SCRIPT: &str = r#"
-        set -eu
-        . "$1/tests/host/box.sh"
-        wanted=$2
-        box_suite() { echo "$wanted"; }
-        # Every release is on the mirror of the one that runs here.
-        box_mirror() {
-            local list="apt-get indextargets --format \$(REPO_URI) Created-By:Packages Label:Debian"
-            [ -n "$($list)" ] || apt-get -qq update
-            $list | head -n 1
-        }
-        box_root
-    "#;
-    let root = run("bash", ["-c", SCRIPT, "_", env!("CARGO_MANIFEST_DIR"), suite]);
+pub fn built_root(suite: &str) -> PathBuf {
+    let script = format!(
+        "export KEEPALIVE_BOX_SUITE={suite}; . '{}/tests/host/box.sh'; box_root",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let root = run("bash", ["-euc", &script]);
     PathBuf::from(root.trim())
 }

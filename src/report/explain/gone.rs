@@ -18,14 +18,14 @@ pub(super) fn gone(text: &mut String, population: &Population<'_>, kernel: Kerne
     text.push('\n');
     let title = format!("When the {other} is gone");
     text.push_str(&style.underlined(&title));
-    let blank = 30_usize.saturating_sub(title.len());
+    let blank = 28_usize.saturating_sub(title.len());
     text.push_str(&format!("{:blank$}{:<30}frozen\n", "", "vanished"));
     let [idle, idle_frozen, writing, writing_frozen] = &population.dead_peer;
     for (name, vanished, frozen) in [
         ("  idle".to_owned(), idle, idle_frozen),
         (format!("  while {this} keeps writing"), writing, writing_frozen),
     ] {
-        text.push_str(&format!("{name:<30}{:<30}{}\n", noticed(vanished), noticed(frozen)));
+        text.push_str(&format!("{name:<28}{:<30}{}\n", noticed(vanished), noticed(frozen)));
     }
     for reason in reasons(population) {
         text.push_str(&hanging("  - ", 4, &reason));
