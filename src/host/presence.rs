@@ -16,6 +16,18 @@ pub struct Stamp {
     changed: (i64, u64),
 }
 
+impl Stamp {
+    const fn of(stat: &rustix::fs::Stat) -> Self {
+        Self {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            size: stat.st_size,
+            modified: (stat.st_mtime, stat.st_mtime_nsec),
+            changed: (stat.st_ctime, stat.st_ctime_nsec),
+        }
+    }
+}
+
 impl Host {
     /// Whether anything stands at `path`, links followed inside the root.
     #[must_use]
@@ -26,15 +38,13 @@ impl Host {
     /// The stamp of what stands at `path`, links followed inside the root; `None` when nothing does.
     #[must_use]
     pub fn stamp(&self, path: &Path) -> Option<Stamp> {
+        // On the running machine the kernel follows the links, in one call.
+        if self.is_live() {
+            return rustix::fs::stat(path).ok().map(|stat| Stamp::of(&stat));
+        }
         let resolved = self.resolve(path).ok()?;
         let located = self.locate(&resolved.path);
         let stat = rustix::fs::statat(rustix::fs::CWD, located, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        Some(Stamp {
-            device: stat.st_dev,
-            inode: stat.st_ino,
-            size: stat.st_size,
-            modified: (stat.st_mtime, stat.st_mtime_nsec),
-            changed: (stat.st_ctime, stat.st_ctime_nsec),
-        })
+        Some(Stamp::of(&stat))
     }
 }

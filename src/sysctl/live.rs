@@ -104,17 +104,6 @@ impl Kept {
         self.record.as_ref().map(|(_, live)| live).ok_or_else(String::new)
     }
 
-    /// Keeps the value from before our first write.
-    fn remember(&mut self, host: &Host, key: Key, found: i64) -> Result<(), String> {
-        if self.record(host)?.contains_key(key.name()) {
-            return Ok(());
-        }
-        Originals::update(host, |originals| {
-            originals.live.entry(key.name().to_owned()).or_insert(found);
-        })
-        .map_err(|error| error.to_string())
-    }
-
     fn carry_out(&mut self, host: &Host, change: &Change) -> Result<(), String> {
         let key = change.key;
         let recorded = self.record(host)?.get(key.name()).copied();
@@ -126,14 +115,22 @@ impl Kept {
         };
         let found = self.read(host, key)?;
         if found != to {
-            if !change.put_back {
-                self.remember(host, key, found)?;
+            if !change.put_back && recorded.is_none() {
+                remember(host, key, found)?;
             }
             file::write(host, key, to)
                 .map_err(|error| file::explain(key, "cannot be written", &error))?;
         }
         if change.put_back { forget(host, key) } else { Ok(()) }
     }
+}
+
+/// Keeps the value from before our first write.
+fn remember(host: &Host, key: Key, found: i64) -> Result<(), String> {
+    let keep = |originals: &mut Originals| {
+        originals.live.entry(key.name().to_owned()).or_insert(found);
+    };
+    Originals::update(host, keep).map_err(|error| error.to_string())
 }
 
 fn forget(host: &Host, key: Key) -> Result<(), String> {
