@@ -100,7 +100,11 @@ enum Command {
     Validate,
     /// Have the daemon read its policy again, and wait until it is in force. Exits 0, 3 when the
     /// daemon does not run, 78 when the policy is refused
-    Reload,
+    Reload {
+        /// The caller's own daemon (`systemctl --user`)
+        #[arg(long)]
+        user: bool,
+    },
     /// Undo everything that this tool ever changed
     Restore,
 }
@@ -154,7 +158,7 @@ pub fn run() -> ExitCode {
         Command::Explain => explain::run(&invocation),
         Command::Hops => hops::run(&invocation),
         Command::Validate => validate::run(&invocation),
-        Command::Reload => reload::run(&invocation),
+        Command::Reload { user } => reload::run(&invocation, user),
         Command::Restore => restore::run(&invocation),
     };
     ExitCode::from(code)
@@ -185,6 +189,14 @@ impl Invocation {
             complain(&rejection);
             BAD_POLICY
         })
+    }
+
+    /// Where the daemon that is meant keeps its state: the host's, or the caller's own.
+    fn daemons_host(&self, user: bool) -> Result<Host, crate::host::HostError> {
+        match user {
+            true => User::find(|name| std::env::var_os(name)).map(|caller| caller.host()),
+            false => Ok(self.host.clone()),
+        }
     }
 
     /// Prints in the form that was asked for; whether anybody reads it.

@@ -1,32 +1,29 @@
 //! The daemon: triggers, reconcilers, reports. The only asynchronous code; all that decides and all
 //! that touches the host is called from here and knows nothing of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::governed;
 use crate::host::Host;
-use crate::policy::{self, Policy};
-use crate::reconcile::{Problem, Resource, Severity};
+use crate::policy::Policy;
+use crate::reconcile::Resource;
 use crate::report::journal::{self, Kind as Line, Weight, say};
 use crate::report::status::monotonic;
 use crate::ssh_client::{SshClient, Whose};
-use crate::sshd::Sshd;
-use crate::sshd::instance::Instance;
 use crate::sysctl::boot::Boot;
-use crate::sysctl::live::named::Named;
-use crate::sysctl::live::{self, Live};
+use crate::sysctl::live::Live;
 
 pub mod ears;
 mod kinds;
+mod obedience;
 pub mod pace;
+mod parties;
 pub mod reconciler;
 pub mod rival;
 pub mod scribe;
@@ -38,10 +35,13 @@ pub mod watching;
 pub mod witness;
 
 use ears::Ears;
-use reconciler::{Busy, Due, Kind, Orders, Seen, Wiring};
+use obedience::Announced;
+use parties::Party;
+use reconciler::{Due, Orders, Seen};
 use service::Service;
 use state::State;
-use watching::{Armed, Names};
+use trigger::Trigger;
+use watching::{Heard, Hearing, Names};
 use witness::Witness;
 
 /// A pass that takes longer is stuck: the longest that is not is one `systemctl reload` on a
@@ -80,7 +80,7 @@ pub fn run(host: Host, policy: Policy, whose: Whose) -> u8 {
 }
 
 async fn serve(host: Host, policy: Policy, whose: Whose) -> std::io::Result<u8> {
-    let misplaced = misplaced(&host, &policy, &whose);
+    let misplaced = obedience::misplaced(&host, &policy, &whose);
     for problem in &misplaced {
         say(Weight::Error, Line::Refused, &problem.to_string());
     }
@@ -102,7 +102,7 @@ async fn serve(host: Host, policy: Policy, whose: Whose) -> std::io::Result<u8> 
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hangup.recv() => daemon.reload(),
-            names = daemon.ears.heard() => daemon.hear(&names),
+            heard = daemon.ears.heard() => daemon.take_in(heard),
             Some(seen) = daemon.reports.recv() => daemon.take(seen),
             Some(()) = daemon.policy_changed.recv() => daemon.reload_if_changed(),
             () = tick(&mut ping) => daemon.ping(),
@@ -112,21 +112,6 @@ async fn serve(host: Host, policy: Policy, whose: Whose) -> std::io::Result<u8> 
     Ok(0)
 }
 
-/// A sandbox in which the daemon would write to another kernel's values than the host's, or not
-/// hear of them, is not run in: it would report success. A user's own daemon sets none of them.
-fn misplaced(host: &Host, policy: &Policy, whose: &Whose) -> Vec<Problem> {
-    if *whose != Whose::Everybodys {
-        return Vec::new();
-    }
-    let problems = live::environment(host, &policy.sysctl);
-    let (refused, noted): (Vec<_>, Vec<_>) =
-        problems.into_iter().partition(|problem| problem.severity == Severity::Blocked);
-    for problem in noted {
-        say(Weight::Warning, Line::Notice, &problem.to_string());
-    }
-    refused
-}
-
 async fn tick(interval: &mut Option<tokio::time::Interval>) {
     match interval {
         Some(interval) => {
@@ -134,26 +119,6 @@ async fn tick(interval: &mut Option<tokio::time::Interval>) {
         }
         None => pending().await,
     }
-}
-
-/// One reconciler's handles.
-#[derive(Debug)]
-struct Party {
-    due: Arc<Due>,
-    busy: Arc<Busy>,
-    task: JoinHandle<()>,
-    /// The declared instance of sshd that it is about.
-    instance: Option<Instance>,
-}
-
-/// A policy on its way to be in force everywhere.
-#[derive(Debug)]
-struct Announced {
-    generation: u64,
-    /// When it was read, in microseconds of the monotonic clock.
-    read: u64,
-    /// Whether the service manager waits to be told.
-    awaited: bool,
 }
 
 #[derive(Debug)]
@@ -203,59 +168,19 @@ impl Daemon {
         };
         daemon.watch_policy();
         daemon.call_witness();
-        if daemon.whose == Whose::Everybodys {
-            daemon.spawn(Live::LOCK, None, Live::default(), kinds::live());
-            daemon.spawn(Named::LOCK, None, Named::default(), kinds::named());
-            daemon.spawn(Boot::LOCK, None, Boot::default(), kinds::boot());
-            daemon.spawn(Sshd::LOCK, None, Sshd::default(), kinds::sshd());
-        }
-        let whose = daemon.whose.clone();
-        let client = SshClient { policy: daemon.policy.path.clone(), whose };
-        daemon.spawn(SshClient::LOCK, None, client, kinds::ssh_client());
-        daemon.spawn_instances();
+        daemon.spawn_all();
         daemon
     }
 
-    /// A reconciler for each instance of sshd that is declared, or was and has not been put back.
-    fn spawn_instances(&mut self) {
-        if self.whose != Whose::Everybodys {
-            return;
+    /// Something happened to what these watch, or they hear better or worse from now on.
+    fn take_in(&mut self, heard: Heard) {
+        if let Some(Hearing { parties, deaf, troubles }) = heard.hearing {
+            self.state.tell_unwatched(troubles);
+            self.deafen(&parties, &deaf);
         }
-        let instances = governed::instances(&self.host, &self.policy.sshd_instances);
-        let instances = instances.unwrap_or_else(|error| {
-            let message = format!(
-                "{error}; instances of sshd that the policy no longer names are not put back"
-            );
-            say(Weight::Warning, Line::Notice, &message);
-            self.policy.sshd_instances.iter().cloned().collect()
-        });
-        for instance in instances {
-            let name = format!("{} {}", Sshd::LOCK, instance.file.display());
-            if !self.parties.contains_key(&name) {
-                self.spawn(&name, Some(instance.clone()), Sshd::of(instance), kinds::sshd());
-            }
-        }
+        self.hear(&heard.names);
     }
 
-    fn spawn<R>(&mut self, name: &str, instance: Option<Instance>, resource: R, kind: Kind<R>)
-    where
-        R: Resource + Send + Sync + 'static,
-        R::Desired: Send + 'static,
-    {
-        let (due, busy) = (Arc::new(Due::default()), Arc::new(Busy::new()));
-        let wiring = Wiring {
-            name: name.to_owned(),
-            due: Arc::clone(&due),
-            busy: Arc::clone(&busy),
-            orders: self.orders.subscribe(),
-            reports: self.reporting.clone(),
-        };
-        let run = reconciler::run(Arc::new(resource), self.host.clone(), kind, wiring);
-        let task = tokio::spawn(run);
-        self.parties.insert(name.to_owned(), Party { due, busy, task, instance });
-    }
-
-    /// Something happened to what these watch.
     fn hear(&self, names: &Names) {
         for name in names {
             match self.parties.get(&**name) {
@@ -269,6 +194,11 @@ impl Daemon {
         let watched = std::mem::take(&mut seen.report.watched);
         let name = seen.name.clone();
         let done_with = self.is_done_with(&seen);
+        let rereads_files = [Boot::LOCK, SshClient::LOCK].contains(&name.as_str());
+        if rereads_files && seen.trigger == Trigger::Resync {
+            // The policy's own files are no better heard than others.
+            self.policy_due.mark();
+        }
         let lines = self.state.take(&self.host, seen);
         match &self.witness {
             Some(witness) => witness.tell(lines),
@@ -279,38 +209,14 @@ impl Daemon {
             self.publish();
             return;
         }
-        let armed = self.ears.set(&name, &watched);
+        self.ears.set(&name, &watched);
         if let (Some(witness), false) = (&self.witness, name == Live::LOCK) {
             self.ears.places().for_each(|place| witness.observe(place));
         }
-        self.armed(armed);
-        if [Boot::LOCK, SshClient::LOCK].contains(&name.as_str()) {
+        if rereads_files {
             self.watch_policy();
         }
         self.publish();
-    }
-
-    /// Whether this is about an instance of sshd that the policy no longer names, and in which
-    /// nothing of ours is left.
-    fn is_done_with(&self, seen: &Seen) -> bool {
-        let instance = self.parties.get(&seen.name).and_then(|party| party.instance.as_ref());
-        instance.is_some_and(|instance| !self.policy.sshd_instances.contains(instance))
-            && seen.generation == self.generation
-            && seen.report.in_force()
-    }
-
-    fn retire(&mut self, name: &str) {
-        if let Some(party) = self.parties.remove(name) {
-            // Its pass is over; what waits is only for the next one, which would find nothing to do.
-            party.task.abort();
-        }
-        self.ears.forget(name);
-        self.state.forget(name);
-    }
-
-    fn armed(&mut self, armed: Armed) {
-        self.state.tell_unwatched(armed.troubles, self.policy.resync_interval);
-        self.hear(&armed.more);
     }
 
     /// Tells the world, once everything has been looked at.
@@ -330,87 +236,6 @@ impl Daemon {
             self.announced = None;
         }
         self.state.publish(&self.host, &self.policy, &mut self.service);
-    }
-
-    /// SIGHUP: the service manager waits for READY=1, whatever the file holds.
-    fn reload(&mut self) {
-        self.service.reloading();
-        let read = monotonic();
-        match self.load() {
-            Ok(policy) => self.adopt(policy, read, true),
-            Err(rejection) => {
-                self.state.tell_rejection(&self.policy.path, &rejection, read);
-                if self.announced.is_none() {
-                    self.service.ready();
-                }
-                self.publish();
-            }
-        }
-    }
-
-    /// A file of the policy changed: no news if it still says the same.
-    fn reload_if_changed(&mut self) {
-        let read = monotonic();
-        match self.load() {
-            Ok(policy) if policy.says_the_same(&self.policy) => {
-                if self.state.forgive_rejection() {
-                    self.publish();
-                }
-            }
-            Ok(policy) => self.adopt(policy, read, false),
-            Err(rejection) => {
-                self.state.tell_rejection(&self.policy.path, &rejection, read);
-                self.publish();
-            }
-        }
-    }
-
-    /// The policy as its files have it now, if it can be kept here.
-    fn load(&self) -> Result<Policy, String> {
-        let policy = policy::load(&self.policy.path).map_err(|rejection| rejection.to_string())?;
-        let refused = misplaced(&self.host, &policy, &self.whose);
-        if refused.is_empty() {
-            return Ok(policy);
-        }
-        Err(refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-    }
-
-    fn adopt(&mut self, policy: Policy, read: u64, awaited: bool) {
-        self.state.tell_policy(&policy);
-        self.generation += 1;
-        let awaited = awaited || self.announced.as_ref().is_some_and(|before| before.awaited);
-        self.announced = Some(Announced { generation: self.generation, read, awaited });
-        let witness_before = self.policy.witness;
-        self.policy = Arc::new(policy);
-        if self.policy.witness != witness_before {
-            self.call_witness();
-        }
-        // What was declared may have come from a fragment that was not there before.
-        self.watch_policy();
-        // Fails only when no reconciler is left, and then nothing is to be told.
-        let _ = self
-            .orders
-            .send(Orders { generation: self.generation, policy: Arc::clone(&self.policy) });
-        self.spawn_instances();
-    }
-
-    /// The files of the policy, also those that may come.
-    fn watch_policy(&mut self) {
-        let main = self.policy.path.clone();
-        let files = BTreeSet::from([policy::fragment::directory(&main), main]);
-        let armed = self.ears.set_policy(&files);
-        self.armed(armed);
-    }
-
-    fn call_witness(&mut self) {
-        self.witness = None;
-        if !self.policy.witness {
-            return;
-        }
-        match Witness::start() {
-            Ok(witness) => self.witness = Some(witness),
-            Err(error) => self.state.tell_no_witness(&error),
-        }
     }
 
     /// Says that we are alive, unless a pass is stuck: then the service manager shall restart us.

@@ -89,3 +89,39 @@ fn live() {
 fn netns() {
     passes("netns.sh");
 }
+
+/// Every way of changing a file, by the programs that do it.
+#[test]
+fn watching() {
+    passes("watching.sh");
+}
+
+/// Three writers at full speed.
+#[test]
+fn rivals() {
+    passes("rivals.sh");
+}
+
+/// A minute; `make test-long` makes it an hour.
+#[test]
+fn soak() {
+    passes("soak.sh");
+}
+
+/// A minute of rest.
+#[test]
+fn idle() {
+    passes("idle.sh");
+}
+
+/// As the real promtool and the real node exporter read them.
+#[test]
+fn metrics() {
+    passes("metrics.sh");
+}
+
+/// Fragments, audit mode, reloads, the catalog.
+#[test]
+fn policy() {
+    passes("policy.sh");
+}

@@ -16,8 +16,12 @@ const NOT_RUNNING: u8 = 3;
 /// The longest that a pass takes which is not stuck, and a pass that was under way before.
 const LIMIT: Duration = Duration::from_secs(180);
 
-pub(super) fn run(invocation: &Invocation) -> u8 {
-    let pid = match Status::read(&invocation.host) {
+pub(super) fn run(invocation: &Invocation, user: bool) -> u8 {
+    let host = match invocation.daemons_host(user) {
+        Ok(host) => host,
+        Err(error) => return complain(&error),
+    };
+    let pid = match Status::read(&host) {
         Ok(Some(status)) => i32::try_from(status.pid).ok().and_then(Pid::from_raw),
         Ok(None) => {
             complain(&"the daemon does not run, or has not looked at everything yet");
@@ -30,7 +34,7 @@ pub(super) fn run(invocation: &Invocation) -> u8 {
     if let Some(Err(error)) = signalled {
         return complain(&format!("cannot signal the daemon: {error}"));
     }
-    let answer = wait_until(LIMIT, || match Status::read(&invocation.host) {
+    let answer = wait_until(LIMIT, || match Status::read(&host) {
         Ok(Some(status)) if status.policy_read >= asked => Some(Ok(status)),
         Ok(Some(_)) => None,
         Ok(None) => Some(Err(complain(&"the daemon has ended"))),

@@ -8,7 +8,6 @@ use super::watch::watching;
 use super::{Invocation, Watch, complain};
 use crate::report::status::{Status, now};
 use crate::report::text::Style;
-use crate::user::User;
 
 const NOT_RUNNING: u8 = 3;
 
@@ -17,12 +16,7 @@ pub(super) fn run(invocation: &Invocation, watch: Watch, user: bool) -> u8 {
 }
 
 fn once(invocation: &Invocation, user: bool) -> (u8, bool) {
-    let host = if user {
-        User::find(|name| std::env::var_os(name)).map(|caller| caller.host())
-    } else {
-        Ok(invocation.host.clone())
-    };
-    match host.and_then(|host| Status::read(&host)) {
+    match invocation.daemons_host(user).and_then(|host| Status::read(&host)) {
         Ok(Some(status)) => {
             let read = invocation.print(&status, || render(&status, now(), Style::of_stdout()));
             (u8::from(!status.in_force), read)

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::watching::{Armed, Names, Watch};
+use super::watching::{Heard, Watch};
 use crate::host::Host;
 use crate::reconcile::Resource;
 use crate::sysctl::live::Live;
@@ -27,17 +27,17 @@ impl Ears {
     }
 
     /// Waits until something happened, and says to whom it matters. Cancel-safe.
-    pub async fn heard(&mut self) -> Names {
+    pub async fn heard(&mut self) -> Heard {
         tokio::select! {
-            names = self.live.heard() => names,
-            names = self.files.heard() => names,
+            heard = self.live.heard() => heard,
+            heard = self.files.heard() => heard,
         }
     }
 
     /// What a reconciler wants to hear of from now on.
-    pub fn set(&mut self, name: &str, watched: &BTreeSet<PathBuf>) -> Armed {
+    pub fn set(&mut self, name: &str, watched: &BTreeSet<PathBuf>) {
         let watch = if name == Live::LOCK { &mut self.live } else { &mut self.files };
-        watch.set(name, watched)
+        watch.set(name, watched);
     }
 
     /// A reconciler that has ended.
@@ -51,7 +51,7 @@ impl Ears {
     }
 
     /// The files of the policy.
-    pub fn set_policy(&mut self, files: &BTreeSet<PathBuf>) -> Armed {
-        self.files.set_located(POLICY, files)
+    pub fn set_policy(&mut self, files: &BTreeSet<PathBuf>) {
+        self.files.set_located(POLICY, files);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc, watch};
@@ -19,6 +19,9 @@ const SETTLED: Duration = Duration::from_millis(50);
 
 /// But a file that never settles is read all the same.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often at least a resource is looked at whose changes can't be watched.
+pub const POLL: Duration = Duration::from_secs(10);
 
 /// Which policy is in force, counted so that a report says which one it is about.
 #[derive(Debug, Clone)]
@@ -152,6 +155,8 @@ pub struct Wiring {
     pub due: Arc<Due>,
     /// Read by the watchdog.
     pub busy: Arc<Busy>,
+    /// Whether events don't tell of everything: then it is looked at more often.
+    pub deaf: Arc<AtomicBool>,
     /// The policy in force; closed when the daemon stops.
     pub orders: watch::Receiver<Orders>,
     /// Where reports go.
@@ -250,7 +255,11 @@ async fn next<R: Resource>(
     pace: &Pace,
     wiring: &mut Wiring,
 ) -> Option<Trigger> {
-    let resync = Instant::now() + (kind.resync)(policy);
+    let mut every = (kind.resync)(policy);
+    if wiring.deaf.load(Ordering::Relaxed) {
+        every = every.min(POLL);
+    }
+    let resync = Instant::now() + every;
     let (until, reason) = match pace.retry_at() {
         Some(retry) if retry < resync => (retry, Trigger::Retry),
         _ => (resync, Trigger::Resync),

@@ -1,10 +1,10 @@
 //! What the daemon knows of its resources, and what it says of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use super::reconciler::Seen;
+use super::reconciler::{POLL, Seen};
 use super::rival;
 use super::scribe::{Page, Scribe};
 use super::service::Service;
@@ -312,16 +312,21 @@ impl State {
         }
     }
 
-    /// Says what can't be watched, once.
-    pub fn tell_unwatched(&mut self, troubles: Vec<String>, every: Duration) {
-        for trouble in troubles {
-            let message = format!(
-                "cannot watch {trouble}; changes there are found by rereading every {} s",
-                every.as_secs()
-            );
-            if self.unwatched.insert(trouble) {
-                say(Weight::Warning, Kind::Unwatched, &message);
+    /// Says what can't be watched, once for each reason.
+    pub fn tell_unwatched(&mut self, troubles: BTreeMap<String, BTreeSet<PathBuf>>) {
+        for (why, places) in troubles {
+            if self.unwatched.contains(&why) {
+                continue;
             }
+            let places: Vec<_> = places.iter().map(|place| place.display().to_string()).collect();
+            let message = format!(
+                "cannot watch {}: {why}; until then what changes there is found by looking every \
+                 {} s",
+                places.join(", "),
+                POLL.as_secs()
+            );
+            say(Weight::Warning, Kind::Unwatched, &message);
+            self.unwatched.insert(why);
         }
     }
 

@@ -1,25 +1,19 @@
-//! inotify: directories, not files, so that a file may be replaced, removed or made later; for
-//! every link on the way the directory of its target too. Events are hints: they say whose resource
-//! is due, and what is true is read afterwards.
-//!
-//! By hand, and not by a crate that hides the mask: one that asks for `IN_OPEN` would wake us for
-//! each program that any process starts, since every one opens `/etc/ld.so.cache`; and one that reads
-//! until nothing is left never gets to anything else while somebody writes as fast as he can.
+//! inotify, by way of `notify`: directories, not files, so that a file may be replaced, removed or
+//! made later; for every link on the way the directory of its target too. Events are hints: they say
+//! whose resource is due, and what is true is read afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::pending;
-use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
-use rustix::fs::inotify::{self, ReadFlags, Reader, WatchFlags};
-use rustix::io::Errno;
-use tokio::time::sleep_until;
+use notify::RecommendedWatcher;
+use tokio::sync::oneshot;
 
 use crate::host::Host;
 
-mod eye;
+mod arming;
+mod identity;
+mod listener;
 mod mounts;
 mod place;
 mod ready;
@@ -27,28 +21,11 @@ mod ready;
 mod tests;
 mod throttle;
 
-use eye::Eye;
+use arming::{Done, Job, Trouble};
+use identity::Identity;
+use listener::Listener;
 use mounts::Mounts;
 use place::{Interest, Wanted};
-use throttle::Throttle;
-
-/// What changes something, and nothing that only looks.
-const MASK: WatchFlags = WatchFlags::MODIFY
-    .union(WatchFlags::CLOSE_WRITE)
-    .union(WatchFlags::ATTRIB)
-    .union(WatchFlags::CREATE)
-    .union(WatchFlags::DELETE)
-    .union(WatchFlags::MOVED_FROM)
-    .union(WatchFlags::MOVED_TO)
-    .union(WatchFlags::DELETE_SELF)
-    .union(WatchFlags::MOVE_SELF);
-
-/// Room for a few hundred events a call.
-const BUFFER: usize = 16 * 1024;
-
-/// No more than this many calls in one go: the queue holds 16384 events unless it was made larger,
-/// and a writer that is quicker than we read must not keep us from everything else.
-const CALLS: usize = 64;
 
 /// Who is told, by the name that was given to [`Watch::set`].
 pub type Names = BTreeSet<Arc<str>>;
@@ -57,24 +34,44 @@ pub type Names = BTreeSet<Arc<str>>;
 #[derive(Debug)]
 pub struct Watch {
     host: Host,
-    eye: Option<Eye>,
+    listener: Arc<Listener>,
+    keeper: Keeper,
     mounts: Option<Mounts>,
-    throttle: Throttle,
-    /// The last reading left something in the queue, which then makes no new readiness.
-    unread: bool,
     interests: BTreeMap<Arc<str>, Interest>,
-    /// What an event of each watch descriptor means.
-    wanted: BTreeMap<i32, Wanted>,
+    /// What is watched, and what stood there when it was asked for.
+    armed: BTreeMap<PathBuf, Identity>,
+    /// What could not be watched when it was last tried.
+    troubles: BTreeMap<PathBuf, String>,
 }
 
-/// What came of asking for watches.
+/// Where notify's watcher is.
+#[derive(Debug)]
+enum Keeper {
+    /// Nowhere yet, or the kernel refused one.
+    None,
+    Idle(RecommendedWatcher),
+    /// With the thread that adds and drops watches.
+    Arming(oneshot::Receiver<Done>),
+}
+
+/// What [`Watch::heard`] has to tell.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Armed {
-    /// Those for whom something is watched now that wasn't: they must look once more, for what
-    /// happened before.
-    pub more: Names,
-    /// What could not be watched, and why.
-    pub troubles: Vec<String>,
+pub struct Heard {
+    /// To whom something happened, or may have happened while it was not watched for.
+    pub names: Names,
+    /// Given when watches were added or dropped.
+    pub hearing: Option<Hearing>,
+}
+
+/// How well the parties hear from now on.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Hearing {
+    /// Whom this is about.
+    pub parties: Names,
+    /// Those for whom something can't be watched: they have to look by themselves.
+    pub deaf: Names,
+    /// Why something can't be watched, and what.
+    pub troubles: BTreeMap<String, BTreeSet<PathBuf>>,
 }
 
 impl Watch {
@@ -83,21 +80,27 @@ impl Watch {
     pub fn new(host: Host) -> Self {
         Self {
             host,
-            eye: None,
-            mounts: None,
-            throttle: Throttle::default(),
-            unread: false,
+            listener: Arc::new(Listener::default()),
+            keeper: Keeper::None,
+            mounts: Mounts::open(),
             interests: BTreeMap::new(),
-            wanted: BTreeMap::new(),
+            armed: BTreeMap::new(),
+            troubles: BTreeMap::new(),
         }
     }
 
     /// Replaces what `name` wants to hear of, paths as the host names them, and brings all watches
     /// into line with what is on the paths now: to be called after each look, since links and
-    /// directories may have come, gone or been swapped.
-    pub fn set(&mut self, name: &str, watched: &BTreeSet<PathBuf>) -> Armed {
+    /// directories may have come, gone or been swapped. What changed between that look and the new
+    /// watches [`Watch::heard`] makes good.
+    pub fn set(&mut self, name: &str, watched: &BTreeSet<PathBuf>) {
         let host = self.host.clone();
-        self.set_on(&host, name, watched)
+        self.set_on(&host, name, watched);
+    }
+
+    /// The same for paths of this machine, whatever the root: the policy file.
+    pub fn set_located(&mut self, name: &str, watched: &BTreeSet<PathBuf>) {
+        self.set_on(&Host::live(), name, watched);
     }
 
     /// Where watches are, or should be.
@@ -105,127 +108,151 @@ impl Watch {
         self.interests.values().flat_map(|interest| &interest.places).map(PathBuf::as_path)
     }
 
-    /// The same for paths of this machine, whatever the root: the policy file.
-    pub fn set_located(&mut self, name: &str, watched: &BTreeSet<PathBuf>) -> Armed {
-        self.set_on(&Host::live(), name, watched)
-    }
-
     /// `name` wants to hear of nothing any more.
     pub fn forget(&mut self, name: &str) {
         self.interests.remove(name);
-        // Nothing is added, so nothing can fail.
-        let _ = self.arm();
+        self.arm();
     }
 
-    fn set_on(&mut self, host: &Host, name: &str, watched: &BTreeSet<PathBuf>) -> Armed {
-        self.interests.insert(name.into(), Interest::trace(host, watched));
-        match self.arm() {
-            Ok(armed) => armed,
-            Err(error) => Armed { more: Names::new(), troubles: vec![explain(error)] },
+    fn set_on(&mut self, host: &Host, name: &str, watched: &BTreeSet<PathBuf>) {
+        let name: Arc<str> = name.into();
+        let interest = Interest::trace(host, watched);
+        let before = self.interests.insert(Arc::clone(&name), interest);
+        let now = self.interests.get(&name);
+        if let (Some(before), Some(now)) = (before, now)
+            && !now.paths.is_subset(&before.paths)
+        {
+            // An event in a directory that was watched already may have been for one of these.
+            self.listener.tell([name]);
         }
+        self.arm();
     }
 
-    /// Asks for all watches again. One that is there already stays as it is; one whose directory
-    /// was replaced, mounted over or dropped from the cache comes back with another descriptor.
-    fn arm(&mut self) -> Result<Armed, Errno> {
-        if self.eye.as_ref().and_then(Eye::fd).is_none() {
-            self.eye = Some(Eye::new()?);
-            self.mounts = Mounts::open();
-        }
-        let Some(fd) = self.eye.as_ref().and_then(Eye::fd) else { return Ok(Armed::default()) };
-        let mut armed = Armed::default();
-        let mut wanted: BTreeMap<i32, Wanted> = BTreeMap::new();
-        for (name, interest) in &self.interests {
-            for place in &interest.places {
-                match inotify::add_watch(fd, place, MASK) {
-                    Ok(descriptor) => {
-                        let known = self.wanted.get(&descriptor);
-                        if known.is_none_or(|known| !known.whole.contains(name)) {
-                            armed.more.insert(Arc::clone(name));
-                        }
-                        wanted.entry(descriptor).or_default().add(name, place, &interest.paths);
-                    }
-                    // It will be made in a directory that is watched.
-                    Err(Errno::NOENT | Errno::NOTDIR) => {}
-                    Err(error) => {
-                        armed.troubles.push(format!("{}: {}", place.display(), explain(error)));
-                    }
-                }
+    /// Has watches added and dropped until there is one wherever one is needed, on what stands there
+    /// now.
+    fn arm(&mut self) {
+        let found: BTreeMap<PathBuf, Identity> = self
+            .places()
+            .filter_map(|place| Some((place.to_owned(), Identity::of(place)?)))
+            .collect();
+        self.listener.want(wanted(&self.interests, &found));
+        let watcher = match std::mem::replace(&mut self.keeper, Keeper::None) {
+            Keeper::Idle(watcher) => Some(watcher),
+            Keeper::None => None,
+            // When it is done this is called again.
+            arming @ Keeper::Arming(_) => {
+                self.keeper = arming;
+                return;
             }
+        };
+        let stale = self.listener.take_stale();
+        let is_right = |place: &Path, identity: &Identity| {
+            self.armed.get(place) == Some(identity) && !stale.contains(place)
+        };
+        let add: BTreeMap<_, _> = found
+            .iter()
+            .filter(|(place, identity)| !is_right(place, identity))
+            .map(|(place, identity)| (place.clone(), *identity))
+            .collect();
+        let needless = |place: &&PathBuf| !found.contains_key(*place) || add.contains_key(*place);
+        let drop: Vec<_> = self.armed.keys().filter(needless).cloned().collect();
+        self.troubles.retain(|place, _| found.contains_key(place));
+        if add.is_empty() && drop.is_empty() {
+            self.keeper = watcher.map_or(Keeper::None, Keeper::Idle);
+            return;
         }
-        for stale in self.wanted.keys().filter(|descriptor| !wanted.contains_key(descriptor)) {
-            // One whose directory is gone is gone already.
-            let _ = inotify::remove_watch(fd, *stale);
-        }
-        self.wanted = wanted;
-        Ok(armed)
+        self.armed.retain(|place, _| !drop.contains(place));
+        let job = Job { watcher, listener: Arc::clone(&self.listener), drop, add };
+        self.keeper = Keeper::Arming(job.start());
     }
 
     /// Waits until something happened that concerns somebody, and says whom. Cancel-safe: what it
-    /// has taken from the queue it returns without waiting again.
-    pub async fn heard(&mut self) -> Names {
+    /// has taken it returns without waiting again.
+    pub async fn heard(&mut self) -> Heard {
         loop {
-            let Some(eye) = &mut self.eye else { return pending().await };
-            if let Some(then) = self.throttle.until().filter(|then| *then > Instant::now()) {
-                eye.shut();
-                sleep_until(then.into()).await;
-            }
-            eye.open();
-            let names = tokio::select! {
-                () = eye.readable(), if !self.unread => self.take(),
-                () = std::future::ready(()), if self.unread => self.take(),
+            let heard = tokio::select! {
+                () = self.listener.news() => Heard { names: self.listener.take(), hearing: None },
+                done = arming::done(&mut self.keeper) => self.armed(done),
                 () = mounts::changed(&mut self.mounts) => self.mounted(),
             };
-            if !names.is_empty() {
-                return names;
+            if heard != Heard::default() {
+                return heard;
             }
         }
     }
 
-    /// Reads what is queued.
-    fn take(&mut self) -> Names {
+    /// Takes back the watcher; whoever has a new watch must look once more, for what happened
+    /// before.
+    fn armed(&mut self, done: Done) -> Heard {
         let mut names = Names::new();
-        let Some(fd) = self.eye.as_ref().and_then(Eye::fd) else { return names };
-        let mut buffer = [MaybeUninit::uninit(); BUFFER];
-        let mut reader = Reader::new(fd, &mut buffer);
-        let (mut events, mut calls) = (0, 0);
-        loop {
-            calls += usize::from(reader.is_buffer_empty());
-            self.unread = calls > CALLS;
-            if self.unread {
-                break;
-            }
-            let Ok(event) = reader.next() else { break };
-            events += 1;
-            if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
-                // Events were lost, nobody knows whose.
-                names.extend(self.interests.keys().cloned());
-            } else if let Some(wanted) = self.wanted.get(&event.wd()) {
-                wanted.concerned(event.file_name(), &mut names);
+        self.keeper = done.watcher.map_or(Keeper::None, Keeper::Idle);
+        let mut retry = false;
+        for (place, identity, result) in done.results {
+            match result {
+                Ok(()) => {
+                    names.extend(self.interested(&place));
+                    self.troubles.remove(&place);
+                    self.armed.insert(place, identity);
+                }
+                // Its going was an event in a directory above.
+                Err(Trouble::Gone) => retry = true,
+                Err(Trouble::Refused(why)) => {
+                    self.troubles.insert(place, why);
+                }
             }
         }
-        self.throttle.took(Instant::now(), events);
-        names
+        if retry || self.listener.has_stale() {
+            self.arm();
+        }
+        Heard { names, hearing: Some(self.hearing()) }
+    }
+
+    fn hearing(&self) -> Hearing {
+        let parties = self.interests.keys().cloned().collect();
+        let mut hearing = Hearing { parties, ..Hearing::default() };
+        for (place, why) in &self.troubles {
+            hearing.deaf.extend(self.interested(place));
+            hearing.troubles.entry(why.clone()).or_default().insert(place.clone());
+        }
+        hearing
+    }
+
+    fn interested(&self, place: &Path) -> Names {
+        let interests = self.interests.iter();
+        let interested = interests.filter(|(_, interest)| interest.places.contains(place));
+        interested.map(|(name, _)| Arc::clone(name)).collect()
     }
 
     /// A mount came or went, which no event tells where it is: all look, where it matters to them.
-    fn mounted(&mut self) -> Names {
-        self.throttle.took(Instant::now(), 1);
-        let Some(mounts) = &mut self.mounts else { return Names::new() };
+    fn mounted(&mut self) -> Heard {
+        let Some(mounts) = &mut self.mounts else { return Heard::default() };
         let interests = self.interests.values();
         let places = interests.flat_map(|interest| &interest.places).map(PathBuf::as_path);
-        match mounts.reread(&places.collect()) {
-            true => self.interests.keys().cloned().collect(),
-            false => Names::new(),
+        if !mounts.reread(&places.collect()) {
+            return Heard::default();
         }
+        // A file system that went and came again looks the same, and its watches are gone.
+        self.listener.all_stale();
+        Heard { names: self.interests.keys().cloned().collect(), hearing: None }
     }
 }
 
-/// What to do about it, where the number alone does not say.
-fn explain(error: Errno) -> String {
-    match error {
-        Errno::MFILE => format!("{error}: raise fs.inotify.max_user_instances"),
-        Errno::NOSPC => format!("{error}: raise fs.inotify.max_user_watches"),
-        _ => error.to_string(),
+/// What an event in each place means. A directory with two names has one watch, whose events come
+/// under either.
+fn wanted(
+    interests: &BTreeMap<Arc<str>, Interest>,
+    found: &BTreeMap<PathBuf, Identity>,
+) -> BTreeMap<PathBuf, Arc<Wanted>> {
+    let mut by_identity: BTreeMap<Identity, Wanted> = BTreeMap::new();
+    for (name, interest) in interests {
+        for place in &interest.places {
+            if let Some(identity) = found.get(place) {
+                by_identity.entry(*identity).or_default().add(name, place, &interest.paths);
+            }
+        }
     }
+    let shared: BTreeMap<_, _> =
+        by_identity.into_iter().map(|(identity, wanted)| (identity, Arc::new(wanted))).collect();
+    let of = |identity| shared.get(identity).cloned();
+    found.iter().filter_map(|(place, identity)| Some((place.clone(), of(identity)?))).collect()
 }

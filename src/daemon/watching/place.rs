@@ -1,7 +1,7 @@
 //! Which directories must be watched for a path, and what an entry of one of them means to whom.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{CStr, OsStr, OsString};
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -79,16 +79,16 @@ impl Wanted {
     }
 
     /// Adds those whom an event concerns; without an entry it is about the directory itself.
-    pub fn concerned(&self, entry: Option<&CStr>, names: &mut Names) {
-        let Some(entry) = entry.map(CStr::to_bytes) else {
+    pub fn concerned(&self, entry: Option<&OsStr>, names: &mut Names) {
+        let Some(entry) = entry else {
             names.extend(self.whole.iter().cloned());
             return;
         };
         // Editors' swap files and our own new versions: nothing that reads a directory whole takes
         // up a name with a dot in front.
-        if !entry.starts_with(b".") {
+        if !entry.as_bytes().starts_with(b".") {
             names.extend(self.all.iter().cloned());
         }
-        names.extend(self.entries.get(OsStr::from_bytes(entry)).into_iter().flatten().cloned());
+        names.extend(self.entries.get(entry).into_iter().flatten().cloned());
     }
 }

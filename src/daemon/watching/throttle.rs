@@ -1,53 +1,53 @@
-//! Reading slowly when there is too much to read: a writer that never stops must not make us one
-//! that never sleeps. What is not read waits in the kernel, where equal events merge.
+//! Reading slowly when there is too much to read: a writer that never stops must not make us one that
+//! never sleeps. Pure: time is an argument.
 
 use std::time::{Duration, Instant};
 
-/// So many readings in a row are made at once.
-const BURST: u32 = 32;
+/// So much time may be spent at once,
+const BURST: Duration = Duration::from_millis(50);
 
-/// And are forgiven one by one, each after this time.
-const FORGIVEN: Duration = Duration::from_millis(100);
+/// and in the long run the time that passes divided by this: half a percent of a core. As much
+/// again goes into what an event wakes.
+const SHARE: u32 = 200;
 
-/// The first pause; each further reading that is too much doubles it.
-const FIRST: Duration = Duration::from_millis(10);
+/// Events that follow one another this closely were read in one go, and the time between them was
+/// spent on reading. A longer gap was spent asleep.
+const AT_ONCE: Duration = Duration::from_micros(200);
+
+/// What it takes to be woken.
+const WOKEN: Duration = Duration::from_micros(30);
+
+/// The shortest pause: at the end of each, whoever could have missed something looks.
+const SHORTEST: Duration = Duration::from_millis(100);
 
 /// The longest pause.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// The longest pause is reached with so many readings too much.
-const MOST: u32 = 7;
+/// What is owed is never more than this, so that calm returns soon: the pauses of ten seconds.
+const MOST: Duration = Duration::from_millis(100);
 
-/// So many events cost as much as a reading.
-const EVENTS: usize = 64;
-
-/// How much has been read of late.
+/// How much time has been spent of late.
 #[derive(Debug, Default)]
 pub(super) struct Throttle {
-    pressure: u32,
+    spent: Duration,
     last: Option<Instant>,
-    until: Option<Instant>,
+    resumed: Option<Instant>,
 }
 
 impl Throttle {
-    /// Takes note of a reading.
-    pub fn took(&mut self, now: Instant, events: usize) {
-        let idle = self.last.map_or(Duration::ZERO, |last| now.duration_since(last));
-        let forgiven = u32::try_from(idle.as_millis() / FORGIVEN.as_millis()).unwrap_or(u32::MAX);
-        if forgiven > 0 || self.last.is_none() {
-            self.last = Some(now);
-        }
-        let cost = u32::try_from(1 + events / EVENTS).unwrap_or(u32::MAX);
-        let pressure = self.pressure.saturating_sub(forgiven).saturating_add(cost);
-        self.pressure = pressure.min(BURST + MOST);
-        self.until = self.pressure.checked_sub(BURST + 1).map(|beyond| {
-            now + FIRST.saturating_mul(1_u32.checked_shl(beyond).unwrap_or(u32::MAX)).min(LONGEST)
-        });
-    }
-
-    /// Before this nothing should be read.
-    pub fn until(&self) -> Option<Instant> {
-        self.until
+    /// Takes note of an event that has been read; says how long to wait before the next one is.
+    pub fn took(&mut self, now: Instant) -> Option<Duration> {
+        let elapsed = self.last.map_or(LONGEST, |last| now.saturating_duration_since(last));
+        // A pause is not spent.
+        let gap = self.resumed.map_or(elapsed, |then| now.saturating_duration_since(then));
+        let cost = if gap <= AT_ONCE { gap } else { WOKEN };
+        self.spent = self.spent.saturating_sub(elapsed / SHARE).saturating_add(cost).min(MOST);
+        self.last = Some(now);
+        self.resumed = None;
+        let excess = self.spent.checked_sub(BURST).filter(|excess| !excess.is_zero())?;
+        let pause = excess.saturating_mul(SHARE).clamp(SHORTEST, LONGEST);
+        self.resumed = Some(now + pause);
+        Some(pause)
     }
 }
 
@@ -55,35 +55,62 @@ impl Throttle {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_few_readings_are_free_and_a_flood_is_read_twice_a_second_at_most() {
-        let (mut throttle, mut now) = (Throttle::default(), Instant::now());
-        for _ in 0..BURST {
-            throttle.took(now, 1);
-            assert_eq!(throttle.until(), None);
+    /// Events read for a minute, each `after` the one before unless a pause comes between.
+    fn minute(after: Duration) -> (u32, Duration) {
+        let (mut throttle, begin) = (Throttle::default(), Instant::now());
+        let (mut now, mut events, mut awake) = (begin, 0, Duration::ZERO);
+        while now < begin + Duration::from_secs(60) {
+            events += 1;
+            match throttle.took(now) {
+                Some(pause) => now += pause + Duration::from_micros(1),
+                None => {
+                    now += after;
+                    awake += after.min(WOKEN);
+                }
+            }
         }
-        let end = now + Duration::from_secs(60);
-        let mut readings = 0;
-        while now < end {
-            throttle.took(now, 16_384);
-            now = throttle.until().expect("a flood");
-            readings += 1;
-        }
-        assert!((50..=130).contains(&readings), "{readings} readings of a full queue in a minute");
-        throttle.took(now + FORGIVEN * (BURST + MOST), 1);
-        assert_eq!(throttle.until(), None, "calm again");
+        (events, awake)
     }
 
     #[test]
-    fn a_writer_that_never_stops_is_read_ten_times_a_second() {
-        let (mut throttle, mut now) = (Throttle::default(), Instant::now());
-        let end = now + Duration::from_secs(60);
-        let mut readings = 0;
-        while now < end {
-            throttle.took(now, 1);
-            now = throttle.until().unwrap_or(now + Duration::from_micros(50));
-            readings += 1;
+    fn a_flood_takes_half_a_percent_of_the_time_and_a_burst() {
+        for micros in [1, 10, 100, 300] {
+            let (_, awake) = minute(Duration::from_micros(micros));
+            let allowed = BURST + Duration::from_secs(60) / SHARE;
+            assert!(awake < allowed * 2, "an event every {micros} µs: {awake:?} in a minute");
         }
-        assert!((300..=700).contains(&readings), "{readings} readings in a minute");
+    }
+
+    #[test]
+    fn what_comes_now_and_then_never_waits() {
+        let (events, _) = minute(Duration::from_millis(10));
+        assert_eq!(events, 6000);
+    }
+
+    #[test]
+    fn a_thousand_events_at_once_are_read_at_once_and_calm_returns() {
+        let (mut throttle, mut now) = (Throttle::default(), Instant::now());
+        for _ in 0..1000 {
+            assert_eq!(throttle.took(now), None);
+            now += Duration::from_micros(10);
+        }
+        while throttle.took(now).is_none() {
+            now += Duration::from_micros(10);
+        }
+        now += Duration::from_secs(30);
+        for _ in 0..1000 {
+            assert_eq!(throttle.took(now), None, "forgiven");
+            now += Duration::from_micros(10);
+        }
+    }
+
+    #[test]
+    fn no_pause_is_longer_than_a_second() {
+        let (mut throttle, mut now) = (Throttle::default(), Instant::now());
+        for _ in 0..100_000 {
+            let pause = throttle.took(now);
+            assert!(pause.is_none_or(|pause| pause <= LONGEST), "{pause:?}");
+            now += Duration::from_micros(5);
+        }
     }
 }
