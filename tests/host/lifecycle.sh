@@ -43,12 +43,11 @@ undone() {
     session_lives
 }
 
-# The daemon has taken over what its policy file holds, or refused it.
+# The daemon has taken over what its policy file holds.
 reload() {
     mark_journal
     box systemctl reload $unit
-    await 10 "the policy to be read" told KEEPALIVE_EVENT=policy
-    await 30 "the reload to be over" unit_is active
+    unit_is active
 }
 
 refuses() { ! "$@"; }
@@ -129,7 +128,8 @@ undone "the edit" KEEPALIVE_SETTING=ClientAliveCountMax KEEPALIVE_FOUND=2
 step "reload: a policy that is refused keeps the one before"
 cp "$(box_path $policy)" "$kept/policy"
 echo 'nonsense = 1' >>"$(box_path $policy)"
-reload
+mark_journal
+refuses box systemctl reload $unit 2>/dev/null
 told KEEPALIVE_EVENT=policy PRIORITY=3
 unit_is active
 box sysctl -qw net.ipv4.tcp_keepalive_time=60
