@@ -192,6 +192,7 @@ impl Daemon {
 
     fn take(&mut self, mut seen: Seen) {
         let watched = std::mem::take(&mut seen.report.watched);
+        let blind = watched.is_empty() && seen.report.blocked();
         let name = seen.name.clone();
         let done_with = self.is_done_with(&seen);
         let rereads_files = [Boot::LOCK, SshClient::LOCK].contains(&name.as_str());
@@ -209,7 +210,10 @@ impl Daemon {
             self.publish();
             return;
         }
-        self.ears.set(&name, &watched);
+        // What could not be looked at says nothing of where to listen.
+        if !blind {
+            self.ears.set(&name, &watched);
+        }
         if let (Some(witness), false) = (&self.witness, name == Live::LOCK) {
             self.ears.places().for_each(|place| witness.observe(place));
         }
