@@ -19,6 +19,13 @@ sysctl procps
 ip iproute2
 nft nftables
 python3 python3-minimal
+vim vim
+nano nano
+rsync rsync
+perl perl-base
+script bsdutils
+promtool prometheus
+prometheus-node-exporter prometheus-node-exporter
 strace strace
 shellcheck shellcheck
 man man-db"

@@ -61,15 +61,22 @@ impl Pace {
             let held = self.quarrels.get(name).and_then(Quarrel::not_before);
             held.is_none_or(|until| until <= now)
         };
-        drifted.is_empty() || drifted.iter().any(free)
+        if drifted.is_empty() {
+            // What is only brought into another form is what somebody's writing made necessary.
+            return self.quarrels.keys().all(free);
+        }
+        drifted.iter().any(free)
     }
 
     /// Takes note of a pass that found `drifted` wrong, and ended at `now` after `took`.
     pub fn record(&mut self, now: Instant, took: Duration, pass: Pass, drifted: &BTreeSet<Name>) {
         for name in drifted {
-            let quarrel = self.quarrels.entry(name).or_default();
-            quarrel.drifted(now);
-            if matches!(pass, Pass::Corrected | Pass::Undone) {
+            self.quarrels.entry(name).or_default().drifted(now);
+        }
+        if matches!(pass, Pass::Corrected | Pass::Undone) {
+            // Without drift it was made necessary by what was drift a moment before.
+            let concerned = |name: &Name| drifted.is_empty() || drifted.contains(name);
+            for (_, quarrel) in self.quarrels.iter_mut().filter(|(name, _)| concerned(name)) {
                 quarrel.corrected(now, self.spacing);
             }
         }
@@ -87,7 +94,9 @@ impl Pace {
                 self.not_before = Some(now + self.spacing);
                 self.retry_at = Some(self.held_until(drifted).unwrap_or(now + RETRY));
             }
-            Pass::Held => self.retry_at = self.held_until(drifted),
+            Pass::Held => {
+                self.retry_at = self.held_until(drifted).or_else(|| self.held_until_all())
+            }
             Pass::Failed => {
                 let wait = doubled(RETRY, self.failures);
                 self.failures = self.failures.saturating_add(1);
@@ -103,6 +112,10 @@ impl Pace {
 
     fn held_until(&self, drifted: &BTreeSet<Name>) -> Option<Instant> {
         drifted.iter().filter_map(|name| self.quarrels.get(name)?.not_before()).min()
+    }
+
+    fn held_until_all(&self) -> Option<Instant> {
+        self.quarrels.values().filter_map(Quarrel::not_before).max()
     }
 
     /// Before this no pass may be made, whatever happens.

@@ -60,7 +60,25 @@ fn a_quarrel_over_one_setting_delays_no_other() {
     assert!(!pace.may_correct(now, &names(&[TIME])));
     assert!(pace.may_correct(now, &names(&[PROBES])));
     assert!(pace.may_correct(now, &names(&[TIME, PROBES])));
-    assert!(pace.may_correct(now, &names(&[])), "what is no drift: a stale sshd");
+}
+
+/// Whoever writes a file in pieces is seen between them: then nothing has drifted, and yet another
+/// place is the right one for our file. That is the same quarrel, with the same reloads.
+#[test]
+fn what_is_changed_without_drift_belongs_to_the_quarrel() {
+    let now = Instant::now();
+    let mut pace = Pace::default();
+    assert!(pace.may_correct(now, &names(&[])));
+    pace.record(now, SOON, Pass::Corrected, &names(&[TIME]));
+    assert!(pace.may_correct(now, &names(&[])), "no quarrel yet");
+    for _ in 0..10 {
+        pace.record(now, SOON, Pass::Corrected, &names(&[]));
+    }
+    assert_eq!(pace.contested(), names(&[TIME]));
+    assert!(!pace.may_correct(now, &names(&[])));
+    pace.record(now, SOON, Pass::Held, &names(&[]));
+    let then = pace.retry_at().unwrap();
+    assert!(pace.may_correct(then, &names(&[])), "tried again when the wait is over");
 }
 
 #[test]
