@@ -23,7 +23,6 @@ vim vim
 nano nano
 rsync rsync
 perl perl-base
-script bsdutils
 promtool prometheus
 prometheus-node-exporter prometheus-node-exporter
 strace strace

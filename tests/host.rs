@@ -11,6 +11,7 @@ fn passes(script: &str) {
     let output = Command::new("bash")
         .arg(format!("{}/tests/host/{script}", env!("CARGO_MANIFEST_DIR")))
         .env("KEEPALIVE_POLICY", env!("CARGO_BIN_EXE_keepalive-policy"))
+        .env("KEEPALIVE_BUILD", if cfg!(debug_assertions) { "debug" } else { "release" })
         .output()
         .expect("bash runs");
     assert!(

@@ -12,7 +12,7 @@ use super::trigger::Trigger;
 use crate::host::Host;
 use crate::policy::Policy;
 use crate::reconcile::{Outcome, Report, Resource, Setting, micros};
-use crate::report::journal::{Event, Kind, Told, Weight, say};
+use crate::report::journal::{Event, Kind, Told, Weight, Writer, say};
 use crate::report::metrics::{self, Counts};
 use crate::report::status::{self, LastDrift, Status};
 use crate::report::{Tally, settings};
@@ -29,6 +29,8 @@ pub struct State {
     generations: BTreeMap<String, u64>,
     contested: BTreeMap<String, BTreeSet<&'static str>>,
     told: Told,
+    /// Who was last recognised by what he wrote.
+    writers: BTreeMap<&'static str, Writer>,
     unwatched: BTreeSet<String>,
     rejection: Option<String>,
     corrections: u64,
@@ -49,6 +51,7 @@ impl Default for State {
             generations: BTreeMap::new(),
             contested: BTreeMap::new(),
             told: Told::default(),
+            writers: BTreeMap::new(),
             unwatched: BTreeSet::new(),
             rejection: None,
             corrections: 0,
@@ -113,9 +116,16 @@ impl State {
             if let (Kind::Corrected | Kind::Drift | Kind::Contested, Some(name)) =
                 (event.kind, event.setting)
             {
-                let rows = seen.report.found.iter();
-                let row = rows.clone().find(|row| row.name == name && !row.compliant);
-                event.writer = row.and_then(|row| rival::recognise(host, row));
+                let mut rows = seen.report.found.iter();
+                let row = rows.find(|row| row.name == name && !row.compliant);
+                // A quarrel may be seen at a moment when nothing has drifted.
+                event.writer = match row {
+                    Some(row) => rival::recognise(host, row),
+                    None => self.writers.get(name).cloned(),
+                };
+                if let Some(writer) = &event.writer {
+                    self.writers.insert(name, writer.clone());
+                }
             }
         }
         self.note_drift(&seen.report, took, !events.is_empty());

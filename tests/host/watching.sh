@@ -14,6 +14,7 @@ explain() {
 
 key=net.ipv4.tcp_keepalive_time
 name=99-zz-keepalive-policy.conf
+inside=/etc/sysctl.d/$name
 
 # What the daemon is about to set right is read by nobody but it: the file, as the loader would take it.
 says() { [ "$(box sed -n "s/^$key *= *//p" "/etc/sysctl.d/$name" 2>/dev/null)" = 600 ]; }
@@ -33,7 +34,7 @@ way() {
     fresh_start
     printf '%-46s' "$title"
     mark_journal
-    drift=$drift etc=$(box_path /etc) at=$(box_path /etc/sysctl.d) name=$(box_path /etc/sysctl.d)/$name \
+    drift=$drift etc=$(box_path /etc) at=$(box_path /etc/sysctl.d) name=$(box_path "$inside") inside=$inside \
         setsid --wait bash -euc "$command" </dev/null
     await 15 "$title to be told of" told KEEPALIVE_EVENT=corrected KEEPALIVE_TRIGGER="$trigger" \
         KEEPALIVE_SETTING=$key
@@ -51,6 +52,26 @@ sshd_way() {
         KEEPALIVE_RESOURCE=sshd_config
     await 20 "$1 to be undone" sshd_gives root ClientAliveInterval 120
     echo "corrected, trigger inotify"
+}
+
+# Programs that look up for themselves what /proc/PID/root is would edit this machine's own files: they
+# run in the box, which has none of them, with the libraries that they have here.
+into_box() {
+    local tools program
+    tools=$(box_path /root/tools)
+    mkdir -p "$tools"
+    for program; do
+        program=$(readlink -f "$(type -P "$program")")
+        cp "$program" "$tools"
+        ldd "$program" | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | xargs cp -t "$tools"
+    done
+    mv "$tools"/vim.* "$tools/vim"
+}
+
+tool() {
+    local program=$1
+    shift
+    box env TERM=vt100 LD_LIBRARY_PATH=/root/tools "/root/tools/$program" "$@"
 }
 
 # A package with one file of sysctl.d as its conffile, in two versions.
@@ -71,10 +92,11 @@ printf '\n[daemon]\nresync_interval = "1h"\nlive_interval = "1h"\n' >>"$(box_pat
 box systemctl enable --now --quiet "$unit"
 says
 work=$(mktemp -d)
-with_box="$(declare -f box box_leader); box_name=$box_name; box_hierarchies=(${box_hierarchies[*]})"
+with_box="$(declare -f box box_leader tool); box_name=$box_name; box_hierarchies=(${box_hierarchies[*]})"
+into_box rsync vim nano
 trap 'box_stop; rm -rf "$work"' EXIT
 drift=$work/drift
-echo "$key = 999" >"$drift"
+echo "$key = 999" | tee "$drift" >"$(box_path /root/drift)"
 
 echo "in place"
 # shellcheck disable=SC2016  # expanded by the shell that runs it
@@ -85,7 +107,7 @@ echo "in place"
     way 'cp over it' 'cp "$drift" "$name"'
     way 'dd into the middle of it' 'sed s/600/999/ "$name" >"$drift.same"; dd if="$drift.same" of="$name" conv=notrunc status=none'
     way 'truncate' 'truncate --size=0 "$name"'
-    way 'rsync --inplace' 'rsync --inplace --ignore-times "$drift" "$name"'
+    way 'rsync --inplace' "$with_box"'; tool rsync --inplace --ignore-times /root/drift "$inside"'
     way 'mmap' 'python3 -c "
 import mmap, sys
 with open(sys.argv[1], \"r+b\") as f:
@@ -94,7 +116,7 @@ with open(sys.argv[1], \"r+b\") as f:
     way 'sed -i' 'sed -i s/600/999/ "$name"'
     way 'sed -i.bak' 'sed -i.bak s/600/999/ "$name"; rm "$name.bak"'
     way 'perl -pi' 'perl -pi -e s/600/999/ "$name"'
-    way 'rsync' 'rsync --ignore-times "$drift" "$name"'
+    way 'rsync' "$with_box"'; tool rsync --ignore-times /root/drift "$inside"'
     way 'install' 'install -m 0644 "$drift" "$name"'
     way 'cp --remove-destination' 'cp --remove-destination "$drift" "$name"'
     way 'rm, then made again' 'rm "$name"; cat "$drift" >"$name"'
@@ -110,11 +132,24 @@ libc = ctypes.CDLL(None, use_errno=True)
 assert libc.renameat2(-100, os.fsencode(sys.argv[1]), -100, os.fsencode(sys.argv[2]), 2) == 0, ctypes.get_errno()" "$etc/other" "$name"; rm "$etc/other"'
     echo "by editors"
     for how in auto yes no; do
-        way "vim, backupcopy=$how" 'vim -N -u NONE -i NONE -es -c "set backup backupcopy='$how' | %s/600/999/ | wq" "$name" </dev/null; rm -f "$name~"'
+        way "vim, backupcopy=$how" "$with_box"'; tool vim -N -u NONE -i NONE -es -c "set backup backupcopy='$how' | %s/600/999/ | wq" "$inside" </dev/null; rm -f "$name~"'
     done
-    # A terminal of its own: the value is replaced, written (^O, Enter) and left (^X).
-    way 'nano' 'printf "\013\013\013\013\013\013\013\013\013net.ipv4.tcp_keepalive_time = 999\n\017\n\030" |
-        TERM=vt100 script --quiet --command "nano --ignorercfiles \"$name\"" /dev/null >/dev/null'
+    # On a terminal, once it has drawn its help: lines cut (^K), another written, saved (^O, Enter), left (^X).
+    way 'nano' "$with_box"'; export -f box box_leader tool; export box_name hierarchy=${box_hierarchies[0]}
+        nano_in_box() { box_hierarchies=("$hierarchy"); tool nano --ignorercfiles "$inside"; }; export -f nano_in_box
+        timeout 20 python3 -c "
+import os, pty
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(\"bash\", [\"bash\", \"-c\", \"nano_in_box\"])
+screen = b\"\"
+while b\"Exit\" not in screen:
+    screen += os.read(terminal, 4096)
+os.write(terminal, b\"\\x0b\" * 9 + b\"net.ipv4.tcp_keepalive_time = 999\\n\\x0f\\r\\x18\")
+try:
+    while os.read(terminal, 4096): pass
+except OSError: pass
+os.waitpid(pid, 0)"'
     echo "by links"
     way 'ln -sf' 'mkdir -p "$etc/elsewhere"; cp "$drift" "$etc/elsewhere/target"; ln -sf ../elsewhere/target "$name"'
     way 'a masking link to /dev/null' 'ln -sf /dev/null "$name"'
