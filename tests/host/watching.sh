@@ -74,6 +74,9 @@ tool() {
     box env TERM=vt100 LD_LIBRARY_PATH=/root/tools "/root/tools/$program" "$@"
 }
 
+looks() { box sh -c "cat /proc/$(property "$unit" MainPID)/task/*/status" | awk '/^voluntary/ { sum += $2 } END { print sum }'; }
+at_rest() { local before; before=$(looks); read -r -t 0.5 <> <(:) || true; [ "$(looks)" = "$before" ]; }
+
 # A package with one file of sysctl.d as its conffile, in two versions.
 package() {
     local tree=$work/package
@@ -151,14 +154,27 @@ try:
 except OSError: pass
 os.waitpid(pid, 0)"'
     echo "by links"
+    # What has the name of our file and is not ours stays, and ours gets another name.
     way 'ln -sf' 'mkdir -p "$etc/elsewhere"; cp "$drift" "$etc/elsewhere/target"; ln -sf ../elsewhere/target "$name"'
-    way 'a masking link to /dev/null' 'ln -sf /dev/null "$name"'
+    way 'rm' 'rm "$at"/*keepalive-policy.conf'
     way 'a link put in place by a rename' 'ln -s ../elsewhere/target "$at/new"; mv -T "$at/new" "$name"'
-    way 'rm' 'rm "$name"'
-    way 'a foreign link' 'echo "# nothing" >"$etc/elsewhere/zzz"; ln -s ../elsewhere/zzz "$at/zzz-link.conf"; cat "$drift" >"$etc/elsewhere/zzz"'
+    way 'rm again' 'rm "$at"/*keepalive-policy.conf'
+    way 'a foreign link' 'ln -s ../elsewhere/target "$at/zzz-link.conf"'
+    way 'the link gone, and ours' 'rm "$at/zzz-link.conf" "$at"/*keepalive-policy.conf'
+    echo "# nothing" >"$(box_path /etc/elsewhere/target)"
+    ln -s ../elsewhere/target "$(box_path /etc/sysctl.d)/zzz-link.conf"
+    await 20 "the daemon to be at rest" at_rest
+    way 'the target of a foreign link, edited elsewhere' 'cat "$drift" >"$etc/elsewhere/target"'
 }
 box rm /etc/sysctl.d/zzz-link.conf
 await 10 "the link to be gone" boot_is_right
+printf '%-46s' 'a masking link to /dev/null'
+mark_journal
+box sh -c "rm /etc/sysctl.d/*keepalive-policy.conf; ln -s /dev/null $inside"
+await 10 "the mask to be told of" told KEEPALIVE_EVENT=conflict KEEPALIVE_RESOURCE=sysctl
+echo "told as a conflict: whoever masks a file means it"
+# shellcheck disable=SC2016  # expanded by the shell that runs it
+way 'the mask taken away' 'rm "$name"'
 
 echo "by packages"
 package 1 999
@@ -200,10 +216,8 @@ echo "what sshd reads"
     sshd_way 'the file it names, edited later' 'sed -i s/8/9/ "$etc/srv/ssh.conf"; rm -f "$ssh"/sshd_config.d/*keepalive*; sed -i "/keepalive-policy/,+3d" "$ssh/sshd_config"'
     sshd_way 'a drop-in with its directory' 'mv "$ssh/sshd_config.d" "$ssh/old.d"; mkdir "$ssh/sshd_config.d"; echo ClientAliveInterval 7 >"$ssh/sshd_config.d/a.conf"'
 }
-looks() { box sh -c "cat /proc/$(property "$unit" MainPID)/task/*/status" | awk '/^voluntary/ { sum += $2 } END { print sum }'; }
 sed -i '/srv\/ssh.conf/d' "$(box_path /etc/ssh/sshd_config)"
 await 20 "the Include to be gone" sshd_gives root ClientAliveInterval 120
-at_rest() { local before; before=$(looks); read -r -t 0.5 <> <(:) || true; [ "$(looks)" = "$before" ]; }
 await 20 "the daemon to be at rest" at_rest
 before=$(looks)
 for number in 1 2 3 4 5; do echo "ClientAliveInterval $number" >"$(box_path /etc/srv/ssh.conf)"; done
