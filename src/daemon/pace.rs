@@ -142,17 +142,16 @@ fn doubled(first: Duration, times: u32) -> Duration {
     1_u32.checked_shl(times).map_or(CEILING, |factor| first.saturating_mul(factor)).min(CEILING)
 }
 
-/// What happened within the last minute.
+/// What happened of late.
 #[derive(Debug, Default)]
 struct Recent<T> {
     entries: VecDeque<(Instant, T)>,
 }
 
 impl<T> Recent<T> {
-    const WINDOW: Duration = Duration::from_secs(60);
-
-    fn add(&mut self, now: Instant, entry: T) {
-        let is_old = |(then, _): &(Instant, T)| now.duration_since(*then) > Self::WINDOW;
+    /// Forgets what is older than `window`.
+    fn add(&mut self, now: Instant, entry: T, window: Duration) {
+        let is_old = |(then, _): &(Instant, T)| now.duration_since(*then) > window;
         while self.entries.front().is_some_and(is_old) {
             self.entries.pop_front();
         }

@@ -85,7 +85,7 @@ package() {
     printf 'Package: zzz-db\nVersion: %s\nArchitecture: all\nMaintainer: x <x@example>\nDescription: x\n' "$1" \
         >"$tree/DEBIAN/control"
     echo /etc/sysctl.d/zzz-db.conf >"$tree/DEBIAN/conffiles"
-    echo "$key = $2" >"$tree/etc/sysctl.d/zzz-db.conf"
+    echo "$2" >"$tree/etc/sysctl.d/zzz-db.conf"
     dpkg-deb --root-owner-group --build "$tree" "$(box_path /root)/db_$1.deb" >/dev/null
 }
 
@@ -177,10 +177,15 @@ echo "told as a conflict: whoever masks a file means it"
 way 'the mask taken away' 'rm "$name"'
 
 echo "by packages"
-package 1 999
-package 2 998
+package 1 "$key = 999"
+package 2 "# nothing"
+package 3 "$key = 998"
 way 'dpkg --install' "$with_box"'; box dpkg --install /root/db_1.deb >/dev/null 2>&1'
-way 'dpkg, a conffile replaced' "$with_box"'; echo "# mine" >"$at/zzz-db.conf"; box dpkg --force-confnew --install /root/db_2.deb >/dev/null 2>&1'
+box dpkg --purge zzz-db >/dev/null 2>&1
+box sh -c 'rm /etc/sysctl.d/*keepalive-policy.conf; dpkg --install /root/db_2.deb >/dev/null 2>&1'
+await 20 "our drop-in to have its usual name" says
+await 20 "the daemon to be at rest" at_rest
+way 'dpkg, a conffile replaced' "$with_box"'; echo "# mine" >"$at/zzz-db.conf"; box dpkg --force-confnew --install /root/db_3.deb >/dev/null 2>&1'
 box dpkg --purge zzz-db >/dev/null 2>&1
 await 10 "the package to be gone" boot_is_right
 
@@ -189,22 +194,24 @@ echo "by directories"
 {
     way 'the directory moved away and made again' 'mv "$at" "$etc/sysctl.old"; mkdir "$at"; cp "$drift" "$at/zzz.conf"'
     way 'the directory removed and made again' 'rm -r "$at" "$etc/sysctl.old"; mkdir "$at"; cp "$drift" "$at/zzz.conf"'
-    way 'the directory replaced by a link' 'mv "$at" "$etc/real.d"; ln -s real.d "$at"; cp "$drift" "$etc/real.d/zzz.conf"'
+    way 'the directory replaced by a link' 'mv "$at" "$etc/real.d"; ln -s real.d "$at"; rm "$etc/real.d"/*keepalive-policy.conf'
     way 'the link swapped for another' 'mkdir "$etc/other.d"; cp "$drift" "$etc/other.d/zzz.conf"; ln -sfn other.d "$at"'
-    way 'a file where the link leads' 'rm "$at/zzz.conf"; cp "$drift" "$etc/other.d/zzzz.conf"'
-    way 'a directory that was not there' 'mkdir "$etc/../run/sysctl.d"; cp "$drift" "$etc/../run/sysctl.d/zzzzz.conf"'
+    way 'a file where the link leads' 'cp "$drift" "$etc/other.d/~.conf"'
+    way 'a directory that was not there' 'mkdir "$etc/../run/sysctl.d"; cp "$drift" "$etc/../run/sysctl.d/~~~.conf"'
 }
-box rm -f /run/sysctl.d/zzzzz.conf
-await 10 "the file in /run to be gone" boot_is_right
+box sh -c 'rm /run/sysctl.d/~~~.conf /etc/sysctl.d/*.conf'
+await 20 "our drop-in to have its usual name" says
 
 echo "by mounts, which no inotify event tells of"
 box sh -c "echo $key = 999 >/root/over; mkdir -p /root/over.d; cp /root/over /root/over.d/zzz.conf"
-way 'a file bind-mounted over it' "$with_box"'; rm -f "$at"/zzz*.conf; echo "# nothing" >"$at/zzzz-mount.conf"; box mount --bind /root/over /etc/sysctl.d/zzzz-mount.conf'
+echo "# nothing" >"$(box_path /etc/sysctl.d)/zzzz-mount.conf"
+await 20 "the daemon to be at rest" at_rest
+way 'a file bind-mounted over it' "$with_box"'; box mount --bind /root/over /etc/sysctl.d/zzzz-mount.conf'
 box umount /etc/sysctl.d/zzzz-mount.conf
 box rm /etc/sysctl.d/zzzz-mount.conf
 await 10 "the mount to be gone" boot_is_right
 way 'a directory bind-mounted over it' "$with_box"'; box mount --bind /root/over.d /etc/sysctl.d'
-way 'a file in what is mounted there' 'cp "$drift" "$etc/../root/over.d/zzzzzz.conf"'
+way 'a file in what is mounted there' 'cp "$drift" "$etc/../root/over.d/~~.conf"'
 box umount /etc/sysctl.d
 await 10 "the directory below to be right" boot_is_right
 

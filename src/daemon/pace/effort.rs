@@ -9,6 +9,9 @@ use super::{CEILING, Pass, Recent};
 /// of a core.
 const BUDGET: Duration = Duration::from_secs(3);
 
+/// The time that the budget is for.
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// Then each look is followed by a rest of so many times its length,
 const REST: u32 = 20;
 
@@ -36,7 +39,7 @@ impl Effort {
         if !matches!(pass, Pass::Quiet | Pass::Held) {
             return None;
         }
-        self.idle.add(now, took);
+        self.idle.add(now, took, MINUTE);
         if contested {
             return Some(took.saturating_mul(REST_IN_QUARREL).min(CEILING));
         }

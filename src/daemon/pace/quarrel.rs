@@ -4,8 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::{Recent, doubled};
 
-/// How many corrections in a minute are still taken as unrelated.
-const PATIENCE: usize = 8;
+/// How many corrections within [`WINDOW`] are still taken as unrelated.
+const PATIENCE: usize = 6;
+
+/// A loaded host has time for no more than a few corrections of sshd in a minute.
+const WINDOW: Duration = Duration::from_secs(120);
 
 /// The first wait of a quarrel.
 const FIRST: Duration = Duration::from_millis(100);
@@ -35,7 +38,7 @@ impl Quarrel {
 
     /// It was set right.
     pub fn corrected(&mut self, now: Instant, spacing: Duration) {
-        self.recent.add(now, ());
+        self.recent.add(now, (), WINDOW);
         self.level = match self.level {
             Some(level) => Some(level.saturating_add(1)),
             None => (self.recent.entries.len() > PATIENCE).then_some(0),
