@@ -232,15 +232,22 @@ impl Report {
     /// What could not even be looked at.
     #[must_use]
     pub fn unobservable(resource: &'static str, error: &ObserveError, took: Duration) -> Self {
+        let problem = Problem::new(resource, Severity::Blocked, error.to_string());
+        Self { took, ..Self::of_problems(resource, vec![problem]) }
+    }
+
+    /// Nothing but problems.
+    #[must_use]
+    pub const fn of_problems(resource: &'static str, problems: Vec<Problem>) -> Self {
         Self {
             resource,
             found: Vec::new(),
             settings: Vec::new(),
-            problems: vec![Problem::new(resource, Severity::Blocked, error.to_string())],
+            problems,
             outcomes: Vec::new(),
             pending: Vec::new(),
             watched: BTreeSet::new(),
-            took,
+            took: Duration::ZERO,
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::host::{Host, HostError};
 use crate::originals::Originals;
 use crate::reconcile::{ObserveError, Outcome, Plan, Problem, Resource, Setting, Severity, Value};
 
+pub mod containers;
 mod environment;
 mod file;
 pub mod named;

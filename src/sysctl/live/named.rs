@@ -20,14 +20,14 @@ use crate::originals::Originals;
 use crate::reconcile::{ObserveError, Outcome, Plan, Problem, Resource, Setting, Severity};
 use crate::sysctl::{Desired, Key};
 
-mod entered;
+pub(super) mod entered;
 #[cfg(test)]
 mod tests;
 
 use entered::Entered;
 
 /// Where `ip netns` keeps the names.
-const DIRECTORY: &str = "/run/netns";
+pub(super) const DIRECTORY: &str = "/run/netns";
 
 /// The values of the namespaces below /run/netns.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ pub struct Observed {
 
 /// One namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Seen {
+pub(super) struct Seen {
     values: BTreeMap<Key, Result<i64, String>>,
     /// The open files, by which they can be watched from outside.
     watched: BTreeSet<PathBuf>,
