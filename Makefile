@@ -46,8 +46,10 @@ test: deps-test lint audit check-unit check-man ## everything that must hold, in
 	$(CARGO) test --locked
 
 .PHONY: test-long
-test-long: deps-demo $(BINARY) ## 200 drifts, each with a reload, under a client that connects all the time
+test-long: deps-test $(BINARY) ## 200 drifts under a client that connects all the time, an hour of random ones, a minute of rest
 	KEEPALIVE_POLICY=$(abspath $(BINARY)) tests/host/storm.sh 200
+	KEEPALIVE_POLICY=$(abspath $(BINARY)) tests/host/soak.sh 3600
+	KEEPALIVE_POLICY=$(abspath $(BINARY)) tests/host/idle.sh 60
 
 .PHONY: lint
 lint: deps-test ## formatting, clippy, shellcheck

@@ -1,13 +1,14 @@
 //! What `explain` tells: for each setting who decides and why, what that means in seconds, and
 //! whether sessions survive the path. [`explain`] is pure; [`look`] reads the host.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::objective::Derived;
 use crate::policy::{Hop, Policy};
-use crate::reconcile::{Problem, Severity, Value};
+use crate::reconcile::{Problem, Severity, Source, Value};
 use crate::sshd::Keyword;
 use crate::sshd::evaluate::{Evaluation, evaluate};
 use crate::sshd::judge::Verdict as Judgement;
@@ -37,6 +38,8 @@ pub struct Explained<'p> {
     pub version: u32,
     /// The release whose rules these are.
     pub openssh: String,
+    /// Where the policy declares each of its settings: of several places the one that counts.
+    pub declared: &'p BTreeMap<&'static str, Source>,
     /// Who decides about each setting, and why.
     pub settings: Vec<Explanation>,
     /// What that means for the sessions of each population.
@@ -104,6 +107,7 @@ pub fn explain<'p>(policy: &'p Policy, seen: &Seen) -> Explained<'p> {
         version: 1,
         openssh: release.to_string(),
         survives: sessions.iter().all(safe),
+        declared: &policy.declared,
         settings,
         sessions,
         objective: policy.objective.as_ref(),

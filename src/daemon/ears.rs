@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::watching::{Heard, Watch};
 use crate::host::Host;
@@ -11,6 +12,12 @@ use crate::sysctl::live::Live;
 
 /// The name under which the policy file itself is watched.
 pub const POLICY: &str = "policy";
+
+/// In a flood of events the values are looked at this often, which costs next to nothing,
+const LIVE_PATIENCE: Duration = Duration::from_millis(500);
+
+/// and all files this often, which takes sshd and ssh to be run.
+const FILES_PATIENCE: Duration = Duration::from_secs(10);
 
 /// All watches.
 #[derive(Debug)]
@@ -23,7 +30,10 @@ impl Ears {
     /// Nothing is watched yet.
     #[must_use]
     pub fn new(host: &Host) -> Self {
-        Self { live: Watch::new(host.clone()), files: Watch::new(host.clone()) }
+        Self {
+            live: Watch::new(host.clone(), LIVE_PATIENCE),
+            files: Watch::new(host.clone(), FILES_PATIENCE),
+        }
     }
 
     /// Waits until something happened, and says to whom it matters. Cancel-safe.

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use notify::RecommendedWatcher;
 use tokio::sync::oneshot;
@@ -75,12 +76,13 @@ pub struct Hearing {
 }
 
 impl Watch {
-    /// Nothing yet; inside the runtime, whose poll it joins.
+    /// Nothing yet; inside the runtime, whose poll it joins. While somebody writes faster than is
+    /// read, all parties are told once in `patience`, whatever has been read by then.
     #[must_use]
-    pub fn new(host: Host) -> Self {
+    pub fn new(host: Host, patience: Duration) -> Self {
         Self {
             host,
-            listener: Arc::new(Listener::default()),
+            listener: Arc::new(Listener::new(patience)),
             keeper: Keeper::None,
             mounts: Mounts::open(),
             interests: BTreeMap::new(),

@@ -1,11 +1,11 @@
 //! `explain` for people, in 80 columns.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::text::Style;
 use super::timeline::{Lane, draw};
 use super::wrap::hanging;
-use crate::explain::sources::Explanation;
 use crate::explain::{Explained, Population, blocked};
 use crate::reconcile::Severity;
 use crate::timing::budget::{Crossing, Verdict};
@@ -20,7 +20,7 @@ mod tests;
 #[must_use]
 pub fn text(explained: &Explained<'_>, style: Style) -> String {
     let mut text = String::new();
-    settings(&mut text, &explained.settings, style);
+    settings(&mut text, explained, style);
     if let Some(derived) = explained.objective {
         heading(&mut text, "WHAT FOLLOWS FROM [objective]", style);
         for sentence in derived.steps.iter().chain(&derived.unmet) {
@@ -44,15 +44,18 @@ fn heading(text: &mut String, title: &str, style: Style) {
     text.push('\n');
 }
 
-fn settings(text: &mut String, settings: &[Explanation], style: Style) {
-    if !settings.is_empty() {
+fn settings(text: &mut String, explained: &Explained<'_>, style: Style) {
+    if !explained.settings.is_empty() {
         heading(text, "WHO DECIDES", style);
     }
     let mut name = "";
-    for explanation in settings {
+    for explanation in &explained.settings {
         if explanation.name != name {
             name = explanation.name;
             text.push_str(name);
+            if let Some(place) = explained.declared.get(name) {
+                let _ = write!(text, ", declared in {place}");
+            }
             text.push('\n');
         }
         let value = explanation.effective.map_or_else(|| "-".to_owned(), |value| value.to_string());

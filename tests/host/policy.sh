@@ -75,6 +75,7 @@ printf '[sysctl]\n%s = 300\n' $time | write /etc/keepalive-policy.d/10-a.toml
 await 10 "the fragment" live_is $time 300
 printf '[sysctl]\n%s = 200\n' $time | write /etc/keepalive-policy.d/20-b.toml
 await 10 "the later fragment" live_is $time 200
+box keepalive-policy explain | grep "^$time, declared in /etc/keepalive-policy.d/20-b.toml:2$" >/dev/null
 box rm /etc/keepalive-policy.d/20-b.toml
 await 10 "the earlier fragment" live_is $time 300
 mark_journal

@@ -35,7 +35,9 @@ before=$(used) reloaded=$(reloads)
 read -r -t "$seconds" <> <(:) || true
 percent=$(awk -v ticks="$(($(used) - before))" -v s="$seconds" 'BEGIN { printf "%.2f", ticks / s }')
 echo "against three rivals at full speed for $seconds s: $percent % of a core, $(($(reloads) - reloaded)) reloads of sshd"
-awk -v percent="$percent" 'BEGIN { exit !(percent < 2) }'
+# What is not optimised takes several times as long.
+if [ "${KEEPALIVE_BUILD:-release}" = debug ]; then limit=6; else limit=2; fi
+awk -v percent="$percent" -v limit=$limit 'BEGIN { exit !(percent < limit) }'
 [ $(($(reloads) - reloaded)) -le 5 ]
 
 mark_journal

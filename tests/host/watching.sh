@@ -75,7 +75,8 @@ tool() {
 }
 
 looks() { box sh -c "cat /proc/$(property "$unit" MainPID)/task/*/status" | awk '/^voluntary/ { sum += $2 } END { print sum }'; }
-at_rest() { local before; before=$(looks); read -r -t 0.5 <> <(:) || true; [ "$(looks)" = "$before" ]; }
+# Longer than a thread that has nothing to do stays.
+at_rest() { local before; before=$(looks); read -r -t 1.5 <> <(:) || true; [ "$(looks)" = "$before" ]; }
 
 # A package with one file of sysctl.d as its conffile, in two versions.
 package() {

@@ -19,6 +19,8 @@ const HURRY: Duration = Duration::from_millis(200);
 /// What the watcher's thread and the daemon share.
 #[derive(Debug, Default)]
 pub(super) struct Listener {
+    /// How long what matters may lie unread behind what does not.
+    patience: Duration,
     book: Mutex<Book>,
     told: Notify,
     pace: Mutex<Pace>,
@@ -35,6 +37,7 @@ struct Book {
 #[derive(Debug, Default)]
 struct Pace {
     throttle: Throttle,
+    told_all: Option<Instant>,
     hurry_until: Option<Instant>,
 }
 
@@ -49,6 +52,10 @@ impl Drop for Hurried<'_> {
 }
 
 impl Listener {
+    pub fn new(patience: Duration) -> Self {
+        Self { patience, ..Self::default() }
+    }
+
     /// Waits until somebody is concerned. Cancel-safe.
     pub async fn news(&self) {
         self.told.notified().await;
@@ -118,9 +125,13 @@ impl Listener {
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
-        drop(pace);
         // What matters may lie far behind what is read next.
-        self.tell_all();
+        let now = Instant::now();
+        if pace.told_all.is_none_or(|then| now.saturating_duration_since(then) >= self.patience) {
+            pace.told_all = Some(now);
+            drop(pace);
+            self.tell_all();
+        }
     }
 
     /// Holds up the thread that reads.

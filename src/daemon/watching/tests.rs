@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -30,7 +30,10 @@ impl Bed {
     }
 
     async fn over(directory: TempDir, watched: &[&str]) -> Self {
-        let mut bed = Self { watch: Watch::new(Host::at(directory.path())), directory };
+        let mut bed = Self {
+            watch: Watch::new(Host::at(directory.path()), Duration::from_millis(500)),
+            directory,
+        };
         assert_eq!(bed.set(watched).await, names(&["sshd"]), "what was before nobody has told of");
         assert_eq!(bed.set(watched).await, Names::new(), "the same again needs no new watch");
         bed

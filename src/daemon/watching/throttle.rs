@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 /// So much time may be spent at once,
-const BURST: Duration = Duration::from_millis(50);
+const BURST: Duration = Duration::from_millis(20);
 
 /// and in the long run the time that passes divided by this: half a percent of a core. As much
 /// again goes into what an event wakes.
@@ -14,8 +14,8 @@ const SHARE: u32 = 200;
 /// spent on reading. A longer gap was spent asleep.
 const AT_ONCE: Duration = Duration::from_micros(200);
 
-/// What it takes to be woken.
-const WOKEN: Duration = Duration::from_micros(30);
+/// What it takes to be woken, and to wake whoever is told.
+const WOKEN: Duration = Duration::from_micros(100);
 
 /// The shortest pause: at the end of each, whoever could have missed something looks.
 const SHORTEST: Duration = Duration::from_millis(100);
@@ -83,8 +83,8 @@ mod tests {
 
     #[test]
     fn what_comes_now_and_then_never_waits() {
-        let (events, _) = minute(Duration::from_millis(10));
-        assert_eq!(events, 6000);
+        let (events, _) = minute(Duration::from_millis(50));
+        assert_eq!(events, 1200);
     }
 
     #[test]

@@ -1,11 +1,15 @@
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::explain::population;
-use crate::explain::sources::Loser;
+use crate::explain::sources::{Explanation, Loser};
 use crate::hops;
 use crate::policy::{Hop, OwnHop};
 use crate::reconcile::{Problem, Source, Value};
 use crate::timing::alive::{Alive, Side};
 use crate::timing::{End, Kernel, Release};
+
+static NOWHERE: BTreeMap<&'static str, Source> = BTreeMap::new();
 
 fn source(file: &str, line: usize) -> Source {
     Source { file: file.into(), line }
@@ -15,6 +19,7 @@ fn explained<'p>(release: Release, end: End, hops: &'p [Hop]) -> Explained<'p> {
     let sessions = vec![population("to this host".to_owned(), end, Kernel::default(), hops)];
     let safe = |crossing: &Crossing<'_>| crossing.verdict == Verdict::Survives;
     Explained {
+        declared: &NOWHERE,
         version: 1,
         openssh: release.to_string(),
         settings: Vec::new(),
