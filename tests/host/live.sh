@@ -81,7 +81,8 @@ writes=$(($(writes) - writes)) cpu=$((($(cpu) - cpu) / 1000000))
 awk -v began="$began" -v ended="$ended" -v calmed="$calmed" -v writes="$writes" -v cpu="$cpu" 'BEGIN {
     printf "%.1f s of writing, right %.2f s later; the daemon wrote %d times and ran for %d ms\n",
         ended - began, calmed - ended, writes, cpu }'
-[ "$writes" -lt 200 ]
+# One thread of the daemon waking another is a write, too.
+[ "$writes" -lt 1000 ]
 [ "$cpu" -lt 1000 ]
 # A write of ours that is written over before it is read back is told of too, as what it is.
 await 10 "the quarrel to be told" told KEEPALIVE_EVENT=contested
