@@ -245,6 +245,9 @@ await 10 "it to be told" told KEEPALIVE_EVENT=corrected KEEPALIVE_TRIGGER=resync
 told KEEPALIVE_EVENT=unheard
 echo 'another mount of /proc                         corrected, trigger resync, and counted'
 mark_journal
+box sh -c 'rm /etc/sysctl.d/*.conf'
+await 20 "our drop-in to have its usual name" says
+mark_journal
 box ln "/etc/sysctl.d/$name" /root/hard
 box sh -c "sed s/600/999/ /root/hard | dd of=/root/hard conv=notrunc status=none"
 await 10 "the file to be right" says
