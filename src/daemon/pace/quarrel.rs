@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Recent, doubled};
 
 /// How many corrections within [`WINDOW`] are still taken as unrelated.
-const PATIENCE: usize = 6;
+const PATIENCE: usize = 8;
 
 /// A loaded host has time for no more than a few corrections of sshd in a minute.
 const WINDOW: Duration = Duration::from_secs(120);

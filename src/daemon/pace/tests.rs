@@ -38,7 +38,7 @@ fn a_quarrel_backs_off_to_the_ceiling_and_stays_there_until_it_is_over() {
         assert!(pace.may_correct(now, &names(&[TIME])));
         waits.push(wait.as_millis());
     }
-    assert_eq!(waits[..12], [0, 0, 0, 0, 0, 0, 100, 200, 400, 800, 1600, 3200]);
+    assert_eq!(waits[..12], [0, 0, 0, 0, 0, 0, 0, 0, 100, 200, 400, 800]);
     assert_eq!(waits[18..], [60_000; 12]);
     assert_eq!(pace.contested(), names(&[TIME]));
     pace.record(now + Duration::from_secs(80), SOON, Pass::Quiet, &names(&[]));
