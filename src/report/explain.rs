@@ -48,11 +48,13 @@ fn settings(text: &mut String, settings: &[Explanation], style: Style) {
     if !settings.is_empty() {
         heading(text, "WHO DECIDES", style);
     }
-    let mut name = "";
+    let mut known = ("", "");
     for explanation in settings {
-        if explanation.name != name {
-            name = explanation.name;
-            text.push_str(name);
+        if (explanation.resource, explanation.name) != known {
+            known = (explanation.resource, explanation.name);
+            text.push_str(explanation.name);
+            // sshd has a TCPKeepAlive as well.
+            text.push_str(if explanation.resource == "ssh_config" { " (ssh_config)" } else { "" });
             text.push('\n');
         }
         let value = explanation.effective.map_or_else(|| "-".to_owned(), |value| value.to_string());
@@ -105,7 +107,7 @@ fn sessions(
         0,
         &format!(
             "{}: {keyword}Interval {}, {keyword}CountMax {}, TCPKeepAlive {yes_or_no}.",
-            explained.openssh, population.interval, population.count
+            population.openssh, population.interval, population.count
         ),
     ));
     alive(text, population, style);

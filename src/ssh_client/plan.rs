@@ -9,7 +9,7 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 use super::evaluate::{Effective, read};
 use super::judge::{self, Verdict};
 use super::tree::{Entry, Tree};
-use super::{Keyword, Observed, findings, place};
+use super::{Keyword, Observed, findings, overrides, place};
 use crate::file_edit::FileEdit;
 use crate::marked;
 use crate::reconcile::{Plan, Problem, Setting, Severity, Value};
@@ -68,6 +68,8 @@ pub fn plan(values: &BTreeMap<Keyword, Value>, observed: &Observed, policy: &Pat
     }
     let mut plan = correct(values, observed, policy);
     plan.problems.extend(findings::of(&observed.tree, &observed.reading));
+    plan.problems.extend(overrides::problems(&observed.overrides, values));
+    plan.problems.extend(own_blocks(values, observed));
     if let Verdict::Unasked(reason) = &observed.verdict {
         let message = format!("the values are computed, ssh was not asked: {reason}");
         plan.problems.push(Problem::new(NAME, Severity::Notice, message));
@@ -143,6 +145,36 @@ fn rows(values: &BTreeMap<Keyword, Value>, observed: &Observed) -> Vec<Setting> 
         }
     }
     rows
+}
+
+/// What blocks of the user's own set otherwise: they come first, by the user's choice, and stay.
+#[must_use]
+pub fn own_blocks(values: &BTreeMap<Keyword, Value>, observed: &Observed) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if observed.tree.user.is_none() {
+        return problems;
+    }
+    for (keyword, wanted) in values {
+        for deviation in observed.reading.deviations(*keyword) {
+            let found = deviation.effective;
+            if found.value == *wanted {
+                continue;
+            }
+            let message = format!(
+                "{} is {} for {}, {wanted} is declared: a block of its own comes before the \
+                 defaults, and stays",
+                keyword.name(),
+                found.value,
+                deviation.context
+            );
+            let problem = Problem::new(NAME, Severity::Notice, message);
+            problems.push(match found.source {
+                Some(source) => problem.at(source.file, Some(source.line)),
+                None => problem,
+            });
+        }
+    }
+    problems
 }
 
 /// Where ssh itself says another value than we compute: then we don't know what an edit does.
