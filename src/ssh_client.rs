@@ -17,6 +17,7 @@ pub mod evaluate;
 pub mod findings;
 pub mod install;
 pub mod judge;
+pub mod modes;
 pub mod overrides;
 pub mod place;
 pub mod plan;
@@ -114,6 +115,9 @@ pub struct Observed {
     pub installed: bool,
     /// The grammar of the ssh that judged.
     pub dialect: Dialect,
+    /// Modes of the user's own that are not wanted. `reading` and `verdict` are of the files as
+    /// ssh reads them with the wanted ones.
+    pub modes: Vec<modes::Mode>,
     /// What users' own files say; of interest for the host's client.
     pub overrides: Vec<overrides::Override>,
     /// Files as they were before our first edit.
@@ -123,6 +127,13 @@ pub struct Observed {
 }
 
 impl Observed {
+    /// Whether ssh ends with an error for every host, as things are.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        matches!(self.verdict, judge::Verdict::Refused(_))
+            || self.modes.iter().any(|mode| mode.refused)
+    }
+
     /// The file in which a block of ours stands, where one does.
     #[must_use]
     pub fn main(&self) -> &Path {
@@ -150,7 +161,12 @@ impl SshClient {
 impl SshClient {
     /// Reads the files, and asks nobody.
     fn look(&self, host: &Host, dialect: Dialect) -> Result<Observed, HostError> {
-        let found = snapshot::read(host, &self.scope(host)?, &dialect)?;
+        let mut found = snapshot::read(host, &self.scope(host)?, &dialect)?;
+        let user = found.tree.user.clone();
+        let modes = user.map(|user| modes::unwanted(host, &user, &found.tree)).unwrap_or_default();
+        for path in modes.iter().filter(|mode| mode.refused).map(|mode| &mode.path) {
+            found.tree.trust(path);
+        }
         let mut copies = BTreeMap::new();
         let main = found.tree.user.as_ref().map_or(&found.tree.system, |user| &user.path).clone();
         for path in place::own_paths().into_iter().chain([main]) {
@@ -163,6 +179,7 @@ impl SshClient {
             if host.is_live() { judge::program().is_some() } else { host.exists(program) };
         Ok(Observed {
             installed,
+            modes,
             overrides: Vec::new(),
             reading: evaluate::read(&found.tree, &dialect),
             tree: found.tree,
