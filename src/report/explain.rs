@@ -275,11 +275,15 @@ fn advice(explained: &Explained<'_>, style: Style) -> String {
         return style.bad("Not everything could be told: mend what is marked as blocked first.")
             + "\n";
     }
-    let changes: Vec<&Population<'_>> =
-        explained.sessions.iter().filter(|population| population.change.is_some()).collect();
-    if let Some(population) = changes.first() {
-        let change = population.change.clone().unwrap_or_default();
-        let lines: Vec<String> = change.lines().map(|line| format!("    {line}")).collect();
+    let mut changes: Vec<&String> = Vec::new();
+    for change in explained.sessions.iter().filter_map(|population| population.change.as_ref()) {
+        if !changes.contains(&change) {
+            changes.push(change);
+        }
+    }
+    if !changes.is_empty() {
+        let lines = changes.iter().flat_map(|change| change.lines());
+        let lines: Vec<String> = lines.map(|line| format!("    {line}")).collect();
         return format!(
             "{}\n{}\n",
             style.bad(
