@@ -1,4 +1,4 @@
-//! What was there before the first correction, kept in the state directory until it is put back.
+//! What was there before the policy, kept in the state directory until it is put back.
 //!
 //! Own files and marked blocks are recognised by their first line and removed. Recorded are live
 //! values, single lines edited in somebody else's file, a whole copy of every foreign file before
@@ -27,7 +27,7 @@ const COPIES: &str = "originals";
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Originals {
-    /// Kernel values by sysctl name, as they were before our first write of each.
+    /// Kernel values by sysctl name, as they were when each was first declared.
     pub live: BTreeMap<String, i64>,
     /// The same for named network namespaces, by the name of each.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

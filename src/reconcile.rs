@@ -5,15 +5,18 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::Serialize;
 
-use crate::host::Host;
+use crate::host::{Host, HostError};
 
+mod row;
 #[cfg(test)]
 mod tests;
+
+pub use row::{LISTENER, Problem, Setting, Severity, Source, Value};
 
 /// A part of the host that the policy governs.
 pub trait Resource {
@@ -53,6 +56,21 @@ pub trait Resource {
     /// nothing can or need be done, which is not the same as compliant: see [`Plan::settings`].
     fn plan(&self, desired: &Self::Desired, observed: &Self::Observed) -> Plan<Self::Change>;
 
+    /// Records what must be put back one day. Before each pass that may write, also where nothing
+    /// has to be written: a setting that has the declared value by itself may drift before the
+    /// first write of ours, and what is put back must not be that drift.
+    ///
+    /// # Errors
+    /// When the record can't be kept: nothing may be written then.
+    fn remember(
+        &self,
+        _host: &Host,
+        _desired: &Self::Desired,
+        _observed: &Self::Observed,
+    ) -> Result<(), HostError> {
+        Ok(())
+    }
+
     /// Carries out the plan, as far as it gets; errors are data in the outcomes.
     fn apply(&self, host: &Host, plan: &Plan<Self::Change>) -> Vec<Outcome>;
 
@@ -74,135 +92,6 @@ pub struct Plan<C> {
 impl<C> Default for Plan<C> {
     fn default() -> Self {
         Self { settings: Vec::new(), changes: Vec::new(), problems: Vec::new() }
-    }
-}
-
-/// One declared setting in one context: a row of `check`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Setting {
-    /// `sysctl`, `sshd_config`, `ssh_config`.
-    pub resource: &'static str,
-    /// Its native name, `net.ipv4.tcp_keepalive_time`, `ClientAliveInterval`.
-    pub name: &'static str,
-    /// For whom or when: `live`, `boot`, `global`, `Match User bob`, [`LISTENER`]; for a declared
-    /// instance of sshd with its unit before it, `sftp.service: global`.
-    pub context: String,
-    /// What the policy declares.
-    pub desired: Value,
-    /// What is in force; `None` where nothing sets the value, or it can't be told.
-    pub effective: Option<Value>,
-    /// The file and line that decide; `None` for a default or a live value.
-    pub source: Option<Source>,
-    /// Whether the effective value is the desired one.
-    pub compliant: bool,
-}
-
-/// The context of what a running sshd still uses, though the files say otherwise by now.
-pub const LISTENER: &str = "listener";
-
-impl Setting {
-    /// Whether this is about what a running sshd loaded, and not about its files.
-    #[must_use]
-    pub fn is_of_listener(&self) -> bool {
-        self.context.rsplit(' ').next() == Some(LISTENER)
-    }
-
-    /// Whether both rows are about the same setting in the same context.
-    #[must_use]
-    pub fn same_row(&self, other: &Self) -> bool {
-        (self.resource, self.name, &self.context) == (other.resource, other.name, &other.context)
-    }
-}
-
-/// A value as the contract's JSON writes it: a boolean, or a number of seconds or of probes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Value {
-    /// `TCPKeepAlive`.
-    Bool(bool),
-    /// Seconds, or a count.
-    Number(i64),
-}
-
-impl Display for Value {
-    /// As sshd and the kernel write it: `yes`, `no`, `120`.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Bool(true) => f.write_str("yes"),
-            Self::Bool(false) => f.write_str("no"),
-            Self::Number(n) => write!(f, "{n}"),
-        }
-    }
-}
-
-/// The place that a value comes from, as the host names it (without `--root`).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Source {
-    /// The file; bytes that are not UTF-8 are replaced when it is serialised.
-    #[serde(serialize_with = "lossy")]
-    pub file: PathBuf,
-    /// Its line, from 1, counted by newlines as an editor does.
-    pub line: usize,
-}
-
-impl Display for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.file.display(), self.line)
-    }
-}
-
-/// How much a problem matters to the exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// The effective values can't be told or may not be touched: `check` exits 2.
-    Blocked,
-    /// The policy can't be enforced as it stands, and why.
-    Conflict,
-    /// Worth knowing; changes nothing.
-    Notice,
-}
-
-/// Something in the way, with the place to look at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Problem {
-    /// The resource it was found in.
-    pub resource: &'static str,
-    /// The file, as the host names it.
-    #[serde(serialize_with = "lossy_option")]
-    pub file: Option<PathBuf>,
-    /// Its line, from 1.
-    pub line: Option<usize>,
-    /// What was found, what is wanted, what happens next.
-    pub message: String,
-    /// How much it matters.
-    pub severity: Severity,
-}
-
-impl Problem {
-    /// A problem of no particular file.
-    #[must_use]
-    pub fn new(resource: &'static str, severity: Severity, message: impl Into<String>) -> Self {
-        Self { resource, file: None, line: None, message: message.into(), severity }
-    }
-
-    /// The same problem, placed.
-    #[must_use]
-    pub fn at(mut self, file: impl Into<PathBuf>, line: Option<usize>) -> Self {
-        self.file = Some(file.into());
-        self.line = line;
-        self
-    }
-}
-
-impl Display for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (&self.file, self.line) {
-            (Some(file), Some(line)) => write!(f, "{}:{line}: ", file.display())?,
-            (Some(file), None) => write!(f, "{}: ", file.display())?,
-            (None, _) => {}
-        }
-        f.write_str(&self.message)
     }
 }
 
@@ -343,15 +232,22 @@ impl Report {
     /// What could not even be looked at.
     #[must_use]
     pub fn unobservable(resource: &'static str, error: &ObserveError, took: Duration) -> Self {
+        let problem = Problem::new(resource, Severity::Blocked, error.to_string());
+        Self { took, ..Self::of_problems(resource, vec![problem]) }
+    }
+
+    /// Nothing but problems.
+    #[must_use]
+    pub const fn of_problems(resource: &'static str, problems: Vec<Problem>) -> Self {
         Self {
             resource,
             found: Vec::new(),
             settings: Vec::new(),
-            problems: vec![Problem::new(resource, Severity::Blocked, error.to_string())],
+            problems,
             outcomes: Vec::new(),
             pending: Vec::new(),
             watched: BTreeSet::new(),
-            took,
+            took: Duration::ZERO,
         }
     }
 }
@@ -367,7 +263,7 @@ pub fn reconcile<R: Resource>(
     mode: Mode,
 ) -> Report {
     let start = Instant::now();
-    let (plan, watched) = match look(resource, host, desired) {
+    let (observed, plan) = match look(resource, host, desired) {
         Ok(seen) => seen,
         Err(error) => return Report::unobservable(R::NAME, &error, start.elapsed()),
     };
@@ -378,18 +274,51 @@ pub fn reconcile<R: Resource>(
         problems: plan.problems.clone(),
         outcomes: Vec::new(),
         pending: pending::<R>(&plan),
-        watched,
+        watched: resource.watched(&observed),
         took: Duration::ZERO,
     };
-    if mode == Mode::Enforce && !plan.changes.is_empty() {
-        report.outcomes = match host.lock(R::LOCK) {
-            Ok(_held) => resource.apply(host, &plan),
-            Err(error) => vec![Outcome::of("take the lock", || Err(error))],
-        };
-        verify(resource, host, desired, &mut report);
+    if mode == Mode::Enforce {
+        match resource.remember(host, desired, &observed) {
+            Ok(()) if plan.changes.is_empty() => {}
+            Ok(()) => correct(resource, host, desired, &plan, &mut report),
+            Err(error) => {
+                report.problems.push(Problem::new(R::NAME, Severity::Blocked, unrecorded(&error)));
+            }
+        }
     }
     report.took = start.elapsed();
     report
+}
+
+fn unrecorded(error: &HostError) -> String {
+    format!(
+        "what is there now can't be recorded, so that nothing is changed, since it could not be put \
+         back: {error}"
+    )
+}
+
+fn correct<R: Resource>(
+    resource: &R,
+    host: &Host,
+    desired: &R::Desired,
+    plan: &Plan<R::Change>,
+    report: &mut Report,
+) {
+    report.outcomes = match host.lock(R::LOCK) {
+        Ok(_held) => resource.apply(host, plan),
+        Err(error) => vec![Outcome::of("take the lock", || Err(error))],
+    };
+    match look(resource, host, desired) {
+        Ok((observed, plan)) => {
+            report.pending = pending::<R>(&plan);
+            report.settings = plan.settings;
+            report.problems = plan.problems;
+            report.watched = resource.watched(&observed);
+        }
+        Err(error) => {
+            report.problems = Report::unobservable(R::NAME, &error, Duration::ZERO).problems;
+        }
+    }
 }
 
 fn pending<R: Resource>(plan: &Plan<R::Change>) -> Vec<Pending> {
@@ -400,42 +329,14 @@ fn look<R: Resource>(
     resource: &R,
     host: &Host,
     desired: &R::Desired,
-) -> Result<(Plan<R::Change>, BTreeSet<PathBuf>), ObserveError> {
+) -> Result<(R::Observed, Plan<R::Change>), ObserveError> {
     let observed = resource.observe_for(host, desired)?;
-    Ok((resource.plan(desired, &observed), resource.watched(&observed)))
-}
-
-fn verify<R: Resource>(resource: &R, host: &Host, desired: &R::Desired, report: &mut Report) {
-    match look(resource, host, desired) {
-        Ok((plan, watched)) => {
-            report.pending = pending::<R>(&plan);
-            report.settings = plan.settings;
-            report.problems = plan.problems;
-            report.watched = watched;
-        }
-        Err(error) => {
-            let watched = std::mem::take(&mut report.watched);
-            let blocked = Report::unobservable(R::NAME, &error, Duration::ZERO);
-            report.problems = blocked.problems;
-            report.watched = watched;
-        }
-    }
+    let plan = resource.plan(desired, &observed);
+    Ok((observed, plan))
 }
 
 /// Whole microseconds, saturating.
 #[must_use]
 pub fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&path.to_string_lossy())
-}
-
-#[expect(clippy::ref_option, reason = "the signature that serialize_with calls")]
-fn lossy_option<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
-    match path {
-        Some(path) => lossy(path, serializer),
-        None => serializer.serialize_none(),
-    }
 }

@@ -112,6 +112,8 @@ pub struct Observed {
     pub dialect: dialect::Dialect,
     /// Values from the daemon's command line.
     pub preset: BTreeMap<Keyword, Value>,
+    /// Those that it would have when it is started next.
+    pub preset_at_start: BTreeMap<Keyword, Value>,
     /// Strangers' files that stood at our paths before us.
     pub copies: BTreeMap<PathBuf, Vec<u8>>,
     /// Whether this is the running machine.
@@ -180,12 +182,13 @@ impl Resource for Sshd {
         }
         let mut observed = Observed {
             preset: preset::values(service.options(), &dialect),
+            preset_at_start: preset::values(&service.at_start.options, &dialect),
             verdict,
             ours_to_blame: false,
             freshness: service.freshness(host, &snapshot.tree),
             places,
             tree: snapshot.tree,
-            watched: snapshot.watched,
+            watched: &snapshot.watched | &service.watched(),
             live: host.is_live(),
             service,
             dialect,

@@ -103,6 +103,26 @@ fn a_key_that_leaves_the_policy_gets_its_value_back() {
 }
 
 #[test]
+fn a_value_that_was_right_from_the_start_is_put_back_and_not_its_drift() {
+    inside("a_value_that_was_right_from_the_start_is_put_back_and_not_its_drift", "", || {
+        let live = Live::default();
+        for (key, number) in ALL {
+            set(key, number.into());
+        }
+        let audited = reconcile(&live, &Host::live(), &desired(&ALL), Mode::Audit);
+        assert!(audited.in_force(), "{audited:?}");
+        assert!(recorded().is_empty(), "an audit records nothing");
+        assert!(enforce(&live, &desired(&ALL)).outcomes.is_empty());
+        set(Key::KeepaliveProbes, 3);
+        assert!(enforce(&live, &desired(&ALL)).in_force());
+        assert_eq!(value(Key::KeepaliveProbes), 5);
+        assert!(enforce(&live, &Desired::default()).in_force());
+        assert_eq!(ALL.map(|(key, _)| value(key)), [600, 60, 5]);
+        assert!(recorded().is_empty());
+    });
+}
+
+#[test]
 fn the_inode_stays_while_a_look_is_kept() {
     inside("the_inode_stays_while_a_look_is_kept", "", || {
         let live = Live::default();

@@ -3,9 +3,10 @@
 use super::watch::watching;
 use super::{ERROR, Invocation, Watch};
 use crate::governed::Governed;
-use crate::reconcile::{Mode, Report};
+use crate::reconcile::{Mode, Report, Resource};
 use crate::report::json;
 use crate::report::text::{self, Style};
+use crate::sysctl::live::{Live, containers};
 
 pub(super) fn run(invocation: &Invocation, watch: Watch) -> u8 {
     watching(invocation, watch, once)
@@ -16,7 +17,9 @@ fn once(invocation: &Invocation) -> (u8, bool) {
         Ok(policy) => policy,
         Err(code) => return (code, false),
     };
-    let reports = Governed::default().reconcile(&invocation.host, &policy, Mode::Audit);
+    let mut reports = Governed::default().reconcile(&invocation.host, &policy, Mode::Audit);
+    let containers = containers::notices(&invocation.host, &policy.sysctl, &policy.namespaces);
+    reports.push(Report::of_problems(Live::NAME, containers));
     let read =
         invocation.print(&json::Check::of(&reports), || text::check(&reports, Style::of_stdout()));
     let blocked = reports.iter().any(Report::blocked);

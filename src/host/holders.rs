@@ -29,13 +29,9 @@ pub struct Holder {
 /// Every process whose program's name begins with `prefix`.
 #[must_use]
 pub fn named(prefix: &str) -> Vec<Holder> {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter_map(Process::find)
-        .filter(|process| process.name.starts_with(prefix))
-        .filter_map(|process| holder(&process))
-        .collect()
+    let processes = Process::all();
+    let named = processes.iter().filter(|process| process.name.starts_with(prefix));
+    named.filter_map(holder).collect()
 }
 
 fn holder(process: &Process) -> Option<Holder> {

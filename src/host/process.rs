@@ -41,6 +41,30 @@ impl Process {
         Self::parse(pid, &String::from_utf8_lossy(&stat))
     }
 
+    /// Every process that runs, by its id.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+        let ids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let mut ids: Vec<u32> = ids.collect();
+        ids.sort_unstable();
+        ids.into_iter().filter_map(Self::find).collect()
+    }
+
+    /// The file that stands for its network namespace; it can be opened only by who may trace it.
+    #[must_use]
+    pub fn network_namespace(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/ns/net", self.pid))
+    }
+
+    /// The network interfaces that it sees.
+    #[must_use]
+    pub fn interfaces(&self) -> Vec<String> {
+        let table = std::fs::read_to_string(format!("/proc/{}/net/dev", self.pid));
+        let name = |line: &str| line.split_once(':').map(|(name, _)| name.trim().to_owned());
+        table.unwrap_or_default().lines().filter_map(name).collect()
+    }
+
     /// `/proc/PID/stat`: the name stands in brackets and may itself hold brackets and blanks.
     fn parse(pid: u32, stat: &str) -> Option<Self> {
         let (_, rest) = stat.split_once('(')?;
@@ -101,6 +125,13 @@ impl Process {
         unit_of(&String::from_utf8_lossy(&text))
     }
 
+    /// The outermost unit around it: of what runs in a container, the one that the host knows it by.
+    #[must_use]
+    pub fn outer_unit(&self) -> Option<String> {
+        let text = std::fs::read(format!("/proc/{}/cgroup", self.pid)).ok()?;
+        outer_unit_of(&String::from_utf8_lossy(&text))
+    }
+
     /// When it was started, in seconds since 1970, rounded down.
     #[must_use]
     pub fn started_at(&self) -> Option<i64> {
@@ -123,9 +154,20 @@ impl Process {
 
 /// The unit in `/proc/PID/cgroup`: in the unified hierarchy, else in systemd's own.
 fn unit_of(text: &str) -> Option<String> {
+    let mut parts = control_group(text)?.rsplit('/');
+    parts.find(|part| part.ends_with(".service")).map(str::to_owned)
+}
+
+fn outer_unit_of(text: &str) -> Option<String> {
+    let mut parts = control_group(text)?.split('/');
+    let is_unit = |part: &&str| part.ends_with(".service") || part.ends_with(".scope");
+    parts.find(is_unit).map(str::to_owned)
+}
+
+fn control_group(text: &str) -> Option<&str> {
     let path = |prefix: &str| text.lines().find_map(|line| line.split_once(prefix));
     let (_, path) = path("0::/").filter(|(_, path)| !path.is_empty()).or(path("name=systemd:/"))?;
-    path.rsplit('/').find(|part| part.ends_with(".service")).map(str::to_owned)
+    Some(path)
 }
 
 /// The listening ones of `/proc/net/tcp` or `tcp6`, proc_net_tcp(5).

@@ -1,6 +1,7 @@
 use std::cell::Cell;
 
 use super::*;
+use crate::originals::Originals;
 
 /// A number that somebody else may hold on to.
 struct Number {
@@ -48,6 +49,12 @@ impl Resource for Number {
         }
     }
 
+    fn remember(&self, host: &Host, _: &i64, observed: &i64) -> Result<(), HostError> {
+        Originals::update(host, |originals| {
+            originals.live.insert("n".to_owned(), *observed);
+        })
+    }
+
     fn apply(&self, _: &Host, plan: &Plan<Set>) -> Vec<Outcome> {
         let step = |change: &Set| {
             if self.obeys {
@@ -92,18 +99,44 @@ fn audit_changes_nothing_and_says_what_it_would_do() {
     let (report, value) = run(true, Ok(()), Mode::Audit);
     assert_eq!(value, 1);
     assert!(report.outcomes.is_empty() && !report.in_force());
+    assert!(!report.blocked(), "nothing was recorded: {:?}", report.problems);
     assert_eq!(report.pending.first().unwrap().text, "set 2");
     assert_eq!(report.pending.first().unwrap().change, serde_json::json!(2));
 }
 
 #[test]
-fn nothing_is_done_where_the_lock_cannot_be_had() {
+fn what_was_there_is_recorded_also_where_nothing_has_to_be_done() {
+    for (found, desired) in [(1, 2), (2, 2)] {
+        let directory = tempfile::tempdir().unwrap();
+        let host = Host::at(directory.path());
+        let number = Number { value: Cell::new(found), obeys: true, says: Ok(()) };
+        reconcile(&number, &host, &desired, Mode::Audit);
+        assert!(Originals::load(&host).unwrap().live.is_empty());
+        assert!(reconcile(&number, &host, &desired, Mode::Enforce).in_force());
+        assert_eq!(Originals::load(&host).unwrap().live.get("n"), Some(&found));
+    }
+}
+
+#[test]
+fn nothing_is_done_where_nothing_can_be_recorded() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
     std::fs::write(&file, "").unwrap();
     let number = Number { value: Cell::new(1), obeys: true, says: Ok(()) };
     // A root that is a file: no state directory can be made in it.
     let report = reconcile(&number, &Host::at(&file), &2, Mode::Enforce);
+    assert_eq!(number.value.get(), 1);
+    assert!(report.outcomes.is_empty() && report.blocked());
+    assert!(report.problems.first().unwrap().message.contains("can't be recorded"));
+}
+
+#[test]
+fn nothing_is_done_where_the_lock_cannot_be_had() {
+    let directory = tempfile::tempdir().unwrap();
+    let host = Host::at(directory.path());
+    std::fs::create_dir_all(directory.path().join("var/lib/keepalive-policy/number.lock")).unwrap();
+    let number = Number { value: Cell::new(1), obeys: true, says: Ok(()) };
+    let report = reconcile(&number, &host, &2, Mode::Enforce);
     assert_eq!(number.value.get(), 1);
     assert!(report.outcomes.first().unwrap().failed());
 }

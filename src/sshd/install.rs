@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::Keyword;
-use super::judge::{Connection, Dump, Verdict, judge_for};
+use super::judge::{Complaint, Connection, Dump, Verdict, example, judge_for};
 use super::service::{Kind, Service};
 use super::tree::{Tree, snapshot};
 use crate::file_edit::FileEdit;
@@ -139,14 +139,39 @@ impl Transaction<'_> {
     /// Accepted, with the values that were meant and no other keyword changed.
     fn judge_candidate(&self) -> Result<(), Refusal> {
         let before = self.install.reference.as_ref().unwrap_or(&self.before);
-        let before = accepted(self.host, before, self.service)?;
-        let after = accepted(self.host, &self.install.candidate, self.service)?;
-        let (Some(before), Some(after)) = (before, after) else { return Ok(()) };
-        let foreign = before.foreign_changes(&after);
-        if !foreign.is_empty() {
-            return Err(Refusal::Other(format!("it would change {}", foreign.join("; "))));
+        let candidate = &self.install.candidate;
+        let was = accepted(self.host, before, self.service)?;
+        let Some(was) = was else { return Ok(()) };
+        let Some(will_be) = accepted(self.host, candidate, self.service)? else { return Ok(()) };
+        unchanged("", &was, &will_be)?;
+        self.meets(&will_be)?;
+        self.spares_blocks(before)
+    }
+
+    /// The same for whom the blocks are about. What can't be asked about one of these says nothing.
+    fn spares_blocks(&self, before: &Tree) -> Result<(), Refusal> {
+        let (candidate, daemon) = (&self.install.candidate, self.service.daemon());
+        let connections = example::connections(candidate, &self.service.dialect);
+        if connections.is_empty() {
+            return Ok(());
         }
-        self.meets(&after)
+        let ask = |tree| judge_for(self.host, tree, daemon, &connections);
+        let (Ok(was), Ok(will_be)) = (ask(before), ask(candidate)) else { return Ok(()) };
+        for (connection, verdicts) in connections.iter().zip(was.into_iter().zip(will_be)) {
+            match verdicts {
+                (Verdict::Accepted(was), Verdict::Accepted(will_be)) => {
+                    unchanged(&format!(" for {connection}"), &was, &will_be)?;
+                }
+                (Verdict::Accepted(_), Verdict::Refused(complaints)) => {
+                    return Err(Refusal::Refused(format!(
+                        "{} for {connection}",
+                        joined(&complaints)
+                    )));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }
 
@@ -200,15 +225,24 @@ impl Install {
     }
 }
 
+fn joined(complaints: &[Complaint]) -> String {
+    complaints.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn unchanged(whom: &str, was: &Dump, will_be: &Dump) -> Result<(), Refusal> {
+    let foreign = was.foreign_changes(will_be);
+    if foreign.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::Other(format!("it would change {}{whom}", foreign.join("; "))))
+}
+
 /// sshd's values for a tree that it accepts; `None` where there is no sshd that could run it.
 fn accepted(host: &Host, tree: &Tree, service: &Service) -> Result<Option<Dump>, Refusal> {
     let verdicts = judge_for(host, tree, service.daemon(), &[Connection::default()])?;
     match verdicts.into_iter().next() {
         Some(Verdict::Accepted(dump)) => Ok(Some(dump)),
-        Some(Verdict::Refused(complaints)) => {
-            let words: Vec<String> = complaints.iter().map(ToString::to_string).collect();
-            Err(Refusal::Refused(words.join("; ")))
-        }
+        Some(Verdict::Refused(complaints)) => Err(Refusal::Refused(joined(&complaints))),
         Some(Verdict::NoSshd) | None => match &service.listener {
             Some(_) => Err(Refusal::Other("sshd runs, but its program is not found".to_owned())),
             None => Ok(None),

@@ -18,6 +18,7 @@ use crate::host::{Host, HostError};
 
 pub mod connection;
 pub mod dump;
+pub mod example;
 pub mod words;
 
 #[cfg(test)]

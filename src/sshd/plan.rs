@@ -12,6 +12,7 @@ use crate::reconcile::{Plan, Problem, Setting, Severity, Value};
 pub mod change;
 pub mod instance;
 mod listener;
+mod next_start;
 pub mod place;
 mod rows;
 
@@ -36,6 +37,7 @@ pub fn plan(desired: &Desired, observed: &Observed, policy: &Path) -> Plan<Chang
         return blocked(desired, std::iter::once(obstacle));
     }
     let mut plan = judged(desired, observed, policy);
+    plan.problems.extend(next_start::conflicts(desired, observed));
     plan.problems.extend(instance::notice(observed));
     plan
 }

@@ -1,5 +1,6 @@
 //! How sshd runs on this host: as which unit, started how, and with which options.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -58,6 +59,10 @@ pub struct Service {
     pub pid_file: Option<PidFile>,
     /// Its command line; of a service that does not run, the one that it would be started with.
     pub command_line: CommandLine,
+    /// The command line that its unit would start it with.
+    pub at_start: CommandLine,
+    /// The environment files of its unit, from which that gets its options.
+    pub option_files: BTreeSet<PathBuf>,
     /// How the sshd that it runs reads its files.
     pub dialect: Dialect,
     /// Whether the unit knows a reload.
@@ -146,6 +151,8 @@ impl Service {
             listener: None,
             pid_file: None,
             command_line: CommandLine::default(),
+            at_start: CommandLine::default(),
+            option_files: BTreeSet::new(),
             dialect: Dialect::default(),
             can_reload: false,
             sessions_survive_restart: false,
@@ -179,6 +186,16 @@ impl Service {
     pub fn pid_files(&self) -> Vec<PathBuf> {
         let known = self.pid_file.iter().map(|file| file.path.clone());
         known.chain(default_pid_files()).collect()
+    }
+
+    /// What to watch besides the configuration: from what the options are made, and the pid file,
+    /// all that changes when somebody else starts sshd or makes it load.
+    #[must_use]
+    pub fn watched(&self) -> BTreeSet<PathBuf> {
+        if self.kind == Kind::NotLive {
+            return BTreeSet::new();
+        }
+        self.option_files.iter().cloned().chain(self.pid_files()).collect()
     }
 
     /// The listener's id.
@@ -272,15 +289,18 @@ fn activated_by(host: &Host, socket: &Unit) -> Result<Service, HostError> {
 fn idle(host: &Host, unit: &Unit, kind: Kind) -> Service {
     let mut environment = Environment::default();
     environment.add_assignments(unit.property("Environment"));
+    let mut option_files = BTreeSet::new();
     for file in unit.properties("EnvironmentFiles") {
         // "/etc/default/ssh (ignore_errors=yes)"
         let path = file.rsplit_once(" (").map_or(file.as_str(), |(path, _)| path);
         if let Ok(Node::File(file)) = host.read(Path::new(path)) {
             environment.add_file(&file.bytes);
         }
+        option_files.insert(PathBuf::from(path));
     }
     let command_line = CommandLine::of_unit(unit.property("ExecStart"), &environment);
-    Service { command_line, ..Service::of(kind).unit_name(unit) }
+    let at_start = command_line.clone();
+    Service { command_line, at_start, option_files, ..Service::of(kind).unit_name(unit) }
 }
 
 /// The service as its process shows it.

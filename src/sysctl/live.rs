@@ -12,11 +12,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 
 use super::{Desired, Key};
-use crate::host::Host;
 use crate::host::presence::Stamp;
+use crate::host::{Host, HostError};
 use crate::originals::Originals;
 use crate::reconcile::{ObserveError, Outcome, Plan, Problem, Resource, Setting, Severity, Value};
 
+pub mod containers;
 mod environment;
 mod file;
 pub mod named;
@@ -50,7 +51,7 @@ struct Kept {
 pub struct Observed {
     /// The values, or why one can't be read. Empty with `--root`.
     pub values: BTreeMap<Key, Result<i64, String>>,
-    /// What was found before our first write of each, or why that can't be told.
+    /// What was found when each was first declared, or why that can't be told.
     pub recorded: Result<BTreeMap<Key, i64>, String>,
 }
 
@@ -64,7 +65,7 @@ pub struct Change {
     pub from: i64,
     /// Its value afterwards.
     pub to: i64,
-    /// Whether this is the value from before our first write, put back because the key is not
+    /// Whether this is the value from before the policy, put back because the key is not
     /// declared any more.
     pub put_back: bool,
 }
@@ -104,17 +105,6 @@ impl Kept {
         self.record.as_ref().map(|(_, live)| live).ok_or_else(String::new)
     }
 
-    /// Keeps the value from before our first write.
-    fn remember(&mut self, host: &Host, key: Key, found: i64) -> Result<(), String> {
-        if self.record(host)?.contains_key(key.name()) {
-            return Ok(());
-        }
-        Originals::update(host, |originals| {
-            originals.live.entry(key.name().to_owned()).or_insert(found);
-        })
-        .map_err(|error| error.to_string())
-    }
-
     fn carry_out(&mut self, host: &Host, change: &Change) -> Result<(), String> {
         let key = change.key;
         let recorded = self.record(host)?.get(key.name()).copied();
@@ -126,9 +116,6 @@ impl Kept {
         };
         let found = self.read(host, key)?;
         if found != to {
-            if !change.put_back {
-                self.remember(host, key, found)?;
-            }
             file::write(host, key, to)
                 .map_err(|error| file::explain(key, "cannot be written", &error))?;
             let now = self.read(host, key)?;
@@ -142,6 +129,17 @@ impl Kept {
         }
         if change.put_back { forget(host, key) } else { Ok(()) }
     }
+}
+
+/// The declared keys that can be read and are not recorded yet, with their values.
+fn first_seen(
+    desired: &Desired,
+    values: &BTreeMap<Key, Result<i64, String>>,
+    is_recorded: impl Fn(Key) -> bool,
+) -> BTreeMap<Key, i64> {
+    let declared = values.iter().filter(|(key, _)| desired.values.contains_key(key));
+    let readable = declared.filter_map(|(key, found)| Some((*key, *found.as_ref().ok()?)));
+    readable.filter(|(key, _)| !is_recorded(*key)).collect()
 }
 
 fn forget(host: &Host, key: Key) -> Result<(), String> {
@@ -203,6 +201,25 @@ impl Resource for Live {
             .collect();
         plan.changes = order::least_harmful(&current, plan.changes);
         plan
+    }
+
+    fn remember(
+        &self,
+        host: &Host,
+        desired: &Desired,
+        observed: &Observed,
+    ) -> Result<(), HostError> {
+        // Without the record nothing is written anyway, which the plan says.
+        let Ok(recorded) = &observed.recorded else { return Ok(()) };
+        let new = first_seen(desired, &observed.values, |key| recorded.contains_key(&key));
+        if new.is_empty() {
+            return Ok(());
+        }
+        Originals::update(host, |originals| {
+            for (key, found) in new {
+                originals.live.entry(key.name().to_owned()).or_insert(found);
+            }
+        })
     }
 
     fn apply(&self, host: &Host, plan: &Plan<Change>) -> Vec<Outcome> {

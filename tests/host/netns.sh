@@ -42,6 +42,15 @@ box systemctl restart "$unit"
 namespace_is blue "$wanted"
 namespace_is red "$wanted"
 
+echo "a container's: told of by check, and left as it is"
+box systemd-run --quiet --unit=box-in-box unshare --net sh -c \
+    'ip link add inner type veth peer name outer && echo 4321 >/proc/sys/net/ipv4/tcp_keepalive_time && exec sleep infinity'
+check_tells() { box keepalive-policy check | tr -s '\n ' ' ' | grep -q "$1"; }
+await 10 "check to tell of it" check_tells "box-in-box.service (sleep, process [0-9]*): $time 4321, declared $wanted"
+box keepalive-policy check >/dev/null
+box systemctl stop box-in-box
+check_tells "box-in-box" && false
+
 echo "drift in one"
 mark_journal
 box ip netns exec blue sysctl -qw $time=7200

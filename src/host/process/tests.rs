@@ -1,4 +1,4 @@
-use super::{ListeningSocket, Process, listening, unit_of};
+use super::{ListeningSocket, Process, listening, outer_unit_of, unit_of};
 
 #[test]
 fn a_name_may_hold_brackets_and_blanks() {
@@ -54,5 +54,20 @@ fn the_unit_is_found_in_every_hierarchy() {
     ];
     for (text, unit) in cases {
         assert_eq!(unit_of(text).as_deref(), unit, "{text}");
+    }
+}
+
+#[test]
+fn what_runs_in_a_container_is_known_by_the_unit_around_it() {
+    let cases = [
+        ("0::/system.slice/docker-3f2a.scope\n", Some("docker-3f2a.scope")),
+        (
+            "0::/machine.slice/systemd-nspawn@web.service/payload/system.slice/nginx.service\n",
+            Some("systemd-nspawn@web.service"),
+        ),
+        ("0::/\n", None),
+    ];
+    for (text, unit) in cases {
+        assert_eq!(outer_unit_of(text).as_deref(), unit, "{text}");
     }
 }

@@ -115,6 +115,11 @@ fn nothing_is_written_that_sshd_refuses_or_that_means_something_else() {
             "have sshd judge the changed configuration FAILED not what was meant: \
              it would change banner: none → /etc/issue",
         ),
+        (
+            "Match User bob,eve\nBanner /etc/issue\nMatch all\nClientAliveInterval 120\n",
+            "have sshd judge the changed configuration FAILED not what was meant: \
+             it would change banner: none → /etc/issue for lport=1,user=bob",
+        ),
     ];
     for (text, expected) in cases {
         let image = Image::new();

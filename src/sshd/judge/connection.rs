@@ -1,6 +1,6 @@
 //! The connection for which sshd is asked: the attributes that `Match` looks at.
 
-use std::io;
+use std::{fmt, io};
 
 use crate::host::HostError;
 
@@ -34,6 +34,14 @@ fn nobody(attribute: &str) -> &'static str {
     NOBODY.iter().find(|(name, _)| *name == attribute).map_or("", |(_, value)| value)
 }
 
+impl fmt::Display for Connection {
+    /// As `-C` would have it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pair = |(name, value): &(&str, String)| format!("{name}={value}");
+        f.write_str(&self.attributes.iter().map(pair).collect::<Vec<_>>().join(","))
+    }
+}
+
 impl Connection {
     /// The same connection with an attribute: `user`, `host`, `addr`, `laddr`, `lport`, `rdomain`.
     /// One that sshd does not know changes nothing.
@@ -59,9 +67,7 @@ impl Connection {
                 source: io::Error::other(format!("a comma in {name}={value}")),
             });
         }
-        let pairs: Vec<String> =
-            self.attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        Ok(pairs.join(","))
+        Ok(self.to_string())
     }
 
     /// Adds the attribute that sshd says it misses, as sshd up to 8.0 does for every criterion:

@@ -14,6 +14,7 @@ use crate::sshd::{MatchBlocks, preset};
 
 mod instances;
 mod listener;
+mod next_start;
 mod places;
 
 pub(super) const MAIN: &str = "sshd_config";
@@ -45,11 +46,14 @@ pub(super) fn observed(files: &[(&str, &str)]) -> Observed {
             listener: None,
             pid_file: None,
             command_line: CommandLine::default(),
+            at_start: CommandLine::default(),
+            option_files: BTreeSet::new(),
             sessions_survive_restart: true,
             can_reload: true,
         },
         dialect: Dialect::default(),
         preset: BTreeMap::new(),
+        preset_at_start: BTreeMap::new(),
         copies: BTreeMap::new(),
         live: true,
         freshness: Freshness::Current,

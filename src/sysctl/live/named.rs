@@ -14,20 +14,20 @@ use std::sync::{Mutex, PoisonError};
 use rustix::io::Errno;
 use serde::Serialize;
 
-use super::{Change as Write, Live, blocked, order, wanted_change};
-use crate::host::Host;
+use super::{Change as Write, Live, blocked, first_seen, order, wanted_change};
+use crate::host::{Host, HostError};
 use crate::originals::Originals;
 use crate::reconcile::{ObserveError, Outcome, Plan, Problem, Resource, Setting, Severity};
 use crate::sysctl::{Desired, Key};
 
-mod entered;
+pub(super) mod entered;
 #[cfg(test)]
 mod tests;
 
 use entered::Entered;
 
 /// Where `ip netns` keeps the names.
-const DIRECTORY: &str = "/run/netns";
+pub(super) const DIRECTORY: &str = "/run/netns";
 
 /// The values of the namespaces below /run/netns.
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ pub struct Observed {
     obstacles: BTreeSet<String>,
     /// Whether all of this was looked at.
     asked: bool,
-    /// What was found before our first write, by the namespace's name and the setting's.
+    /// What was found when each was first declared, by the namespace's name and the setting's.
     recorded: BTreeMap<String, BTreeMap<String, i64>>,
     /// Why that can't be told.
     unrecorded: Option<String>,
@@ -52,7 +52,7 @@ pub struct Observed {
 
 /// One namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Seen {
+pub(super) struct Seen {
     values: BTreeMap<Key, Result<i64, String>>,
     /// The open files, by which they can be watched from outside.
     watched: BTreeSet<PathBuf>,
@@ -155,6 +155,40 @@ impl Resource for Named {
         plan
     }
 
+    /// What is recorded of a namespace that is gone goes with it: one that gets its name later is
+    /// another.
+    fn remember(
+        &self,
+        host: &Host,
+        desired: &Desired,
+        observed: &Observed,
+    ) -> Result<(), HostError> {
+        if observed.unrecorded.is_some() {
+            return Ok(());
+        }
+        let first_seen = |(name, seen): (&OsString, &Seen)| {
+            let shown = shown_as(name);
+            let recorded = observed.recorded.get(&shown);
+            let is_recorded =
+                |key: Key| recorded.is_some_and(|values| values.contains_key(key.name()));
+            let new = first_seen(desired, &seen.values, is_recorded);
+            (!new.is_empty()).then_some((shown, new))
+        };
+        let new: Vec<_> = observed.namespaces.iter().filter_map(first_seen).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        Originals::update(host, |originals| {
+            originals.namespaces.retain(|shown, _| observed.has(shown));
+            for (shown, values) in new {
+                let recorded = originals.namespaces.entry(shown).or_default();
+                for (key, found) in values {
+                    recorded.entry(key.name().to_owned()).or_insert(found);
+                }
+            }
+        })
+    }
+
     fn apply(&self, host: &Host, plan: &Plan<Change>) -> Vec<Outcome> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let carry_out = |change: &Change| match &change.step {
@@ -229,9 +263,6 @@ fn carry_out(host: &Host, entered: &Entered, shown: &str, write: &Write) -> Resu
     let key = write.key;
     let found = entered.value(key).map_err(|error| error.to_string())?;
     if found != write.to {
-        if !write.put_back {
-            remember(host, shown, key, found)?;
-        }
         entered.write(key, write.to).map_err(unwritable)?;
         let now = entered.value(key).map_err(|error| error.to_string())?;
         if now != write.to {
@@ -261,18 +292,6 @@ fn unwritable(error: Errno) -> String {
         _ => "",
     };
     format!("cannot be written ({error}){cause}")
-}
-
-/// Keeps the value from before our first write. What is recorded of a namespace that is gone goes:
-/// one that gets its name later is another.
-fn remember(host: &Host, shown: &str, key: Key, found: i64) -> Result<(), String> {
-    let names = host.list(Path::new(DIRECTORY)).map_err(|error| error.to_string())?;
-    let names: BTreeSet<String> = names.iter().map(|name| shown_as(name)).collect();
-    forget(host, |namespaces| {
-        namespaces.retain(|name, _| names.contains(name));
-        let values = namespaces.entry(shown.to_owned()).or_default();
-        values.entry(key.name().to_owned()).or_insert(found);
-    })
 }
 
 fn forget(
