@@ -134,6 +134,11 @@ impl Network {
         fs::write(self.ssh_directory().join("sshd_config"), text).expect("written");
     }
 
+    /// Writes what the server's own client is given.
+    pub fn configure_client(&self, lines: &str) {
+        fs::write(self.ssh_directory().join("ssh_config"), lines).expect("written");
+    }
+
     /// Starts sshd, and waits until it listens.
     pub fn start_sshd(&mut self) {
         let mut sshd = self.at_server(&["/usr/sbin/sshd", "-D", "-e"]);
