@@ -37,7 +37,6 @@ pub fn plan(desired: &Desired, observed: &Observed, policy: &Path) -> Plan<Chang
         return blocked(desired, std::iter::once(obstacle));
     }
     let mut plan = judged(desired, observed, policy);
-    plan.problems.extend(next_start::conflicts(desired, observed));
     plan.problems.extend(instance::notice(observed));
     plan
 }
@@ -90,6 +89,7 @@ fn correct(
     let after = target.as_ref().unwrap_or(&observed.tree);
     let outcome = evaluate(after, &observed.preset, &observed.dialect);
     let mut problems = rows::conflicts(desired, observed, &outcome, after);
+    problems.extend(next_start::conflicts(desired, observed, after));
     let edits = place::edits(&observed.tree, after, observed);
     let behind = listener::settings(desired, &observed.freshness);
     let load = observed.service.way().action();

@@ -1,14 +1,16 @@
 //! The values that we compute, and those that sshd uses.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use keepalive_policy::host::Host;
 use keepalive_policy::sshd::Keyword;
 use keepalive_policy::sshd::dialect::Dialect;
-use keepalive_policy::sshd::evaluate::{Evaluation, evaluate};
+use keepalive_policy::sshd::evaluate::{Evaluation, evaluate, managed};
 use keepalive_policy::sshd::judge::Dump;
 use keepalive_policy::sshd::match_criteria::Connection;
-use keepalive_policy::sshd::tree::snapshot;
+use keepalive_policy::sshd::syntax::directives;
+use keepalive_policy::sshd::tree::{Tree, snapshot};
 
 use super::random::Random;
 use super::real::Sshd;
@@ -64,6 +66,19 @@ const FOREIGN: [&str; 10] = [
     "AuthorizedKeysFile",
 ];
 
+/// The same where sshd does not name the keyword: `FILE line 3: unsupported option "y".`
+fn is_value_of_another(words: &str, tree: &Tree, dialect: &Dialect) -> bool {
+    let place = words.lines().find_map(|line| line.split_once(": unsupported option"));
+    let Some((file, line)) = place.and_then(|(place, _)| place.rsplit_once(" line ")) else {
+        return false;
+    };
+    let content = tree.content(Path::new(file.trim())).unwrap_or_default();
+    directives(content, dialect)
+        .iter()
+        .filter(|directive| directive.line.to_string() == line)
+        .all(|directive| managed(directive).is_none())
+}
+
 fn computed(
     evaluation: &Evaluation,
     connection: &Connection,
@@ -112,7 +127,8 @@ fn every_value_is_the_one_that_sshd_uses() {
                 }
                 Err(words) => {
                     // Other keywords and their grammar are not ours to know.
-                    let foreign = FOREIGN.iter().any(|word| words.contains(word));
+                    let foreign = FOREIGN.iter().any(|word| words.contains(word))
+                        || is_value_of_another(&words, &found.tree, &dialect);
                     // It reads beyond the end of a glob whose brackets are not closed, and crashes.
                     let crashed = words.is_empty();
                     let known = foreign || crashed || !evaluation.refusals.is_empty();

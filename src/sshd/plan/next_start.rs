@@ -4,12 +4,14 @@
 
 use std::path::Path;
 
-use super::NAME;
+use super::{NAME, rows};
 use crate::reconcile::{Problem, Severity, Value};
+use crate::sshd::evaluate::evaluate;
+use crate::sshd::tree::Tree;
 use crate::sshd::{Desired, Keyword, Observed};
 
 /// What the options of the next start take from the policy.
-pub(super) fn conflicts(desired: &Desired, observed: &Observed) -> Vec<Problem> {
+pub(super) fn conflicts(desired: &Desired, observed: &Observed, after: &Tree) -> Vec<Problem> {
     let service = &observed.service;
     let (Some(unit), Some(_)) = (&service.unit, &service.listener) else { return Vec::new() };
     let (now, then) = (&service.command_line, &service.at_start);
@@ -29,10 +31,10 @@ pub(super) fn conflicts(desired: &Desired, observed: &Observed) -> Vec<Problem> 
     let names: Vec<String> =
         service.option_files.iter().map(|file| file.display().to_string()).collect();
     let files = if names.is_empty() { String::new() } else { format!(" in {}", names.join(", ")) };
+    let outcome = evaluate(after, &observed.preset_at_start, &observed.dialect);
     let deviates = |(keyword, wanted): (&Keyword, &Value)| {
-        let preset = observed.preset_at_start.get(keyword)?;
-        let new = preset != wanted && observed.preset.get(keyword) != Some(preset);
-        new.then(|| {
+        let preset = rows::beaten_by(&observed.preset_at_start, *keyword, *wanted, &outcome)?;
+        (observed.preset.get(keyword) != Some(&preset)).then(|| {
             conflict(format!(
                 "{unit} will start sshd with -o {name}={preset} the next time, which beats every \
                  file; wanted {wanted}: remove it from the options of {unit}{files}",

@@ -1,6 +1,8 @@
 //! What `check` shows: a row for everybody, one for every population that a block treats apart,
 //! and what stands in the way of the declared values.
 
+use std::collections::BTreeMap;
+
 use super::{NAME, place};
 use crate::reconcile::{Problem, Setting, Severity, Value};
 use crate::sshd::evaluate::{Effective, Evaluation};
@@ -46,11 +48,11 @@ pub(super) fn conflicts(
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (keyword, value) in &desired.values {
-        let preset = observed.preset.get(keyword).filter(|preset| *preset != value);
-        if let Some(preset) = preset {
-            problems.push(on_command_line(*keyword, *preset, *value, observed));
+        if let Some(preset) = beaten_by(&observed.preset, *keyword, *value, outcome) {
+            problems.push(on_command_line(*keyword, preset, *value, observed));
         }
         for (context, effective) in contexts(*keyword, outcome) {
+            let preset = observed.preset.get(keyword);
             if effective.value == *value || preset.is_some() && effective.source.is_none() {
                 continue;
             }
@@ -59,6 +61,19 @@ pub(super) fn conflicts(
         }
     }
     problems
+}
+
+/// The value on a command line that keeps a declared one from somebody. One that a block of ours
+/// beats keeps it from nobody.
+pub(super) fn beaten_by(
+    presets: &BTreeMap<Keyword, Value>,
+    keyword: Keyword,
+    wanted: Value,
+    outcome: &Evaluation,
+) -> Option<Value> {
+    let preset = *presets.get(&keyword)?;
+    let decides = |effective: &Effective| effective.value != wanted && effective.source.is_none();
+    contexts(keyword, outcome).iter().any(|(_, effective)| decides(effective)).then_some(preset)
 }
 
 fn on_command_line(keyword: Keyword, preset: Value, value: Value, seen: &Observed) -> Problem {

@@ -64,3 +64,18 @@ fn nothing_is_told_of_a_wrapper_or_where_nothing_is_declared() {
     seen.service.at_start.program = None;
     assert_eq!(messages(&planned(&desired(MatchBlocks::Override), &seen)), [""; 0]);
 }
+
+#[test]
+fn what_a_block_beats_is_no_conflict_now_or_then() {
+    let blocks = "Match User bob\nClientAliveInterval 9\n";
+    let mut seen = running(&["-o", "ClientAliveInterval=7"]);
+    let file = Entry::File { bytes: format!("{INCLUDE}{blocks}").into(), real: path(MAIN) };
+    seen.tree.entries.insert(path(MAIN), file);
+    ask(&mut seen);
+    let told = |seen: &Observed| messages(&planned(&desired(MatchBlocks::Override), seen));
+    assert_eq!(told(&seen), [""; 0]);
+    seen.service.command_line = seen.service.at_start.clone();
+    seen.preset = seen.preset_at_start.clone();
+    ask(&mut seen);
+    assert_eq!(told(&seen), [""; 0]);
+}
