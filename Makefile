@@ -18,7 +18,7 @@ docdir     = $(PREFIX)/share/doc/keepalive-policy
 policy     = /etc/keepalive-policy.toml
 
 sources  := Cargo.toml Cargo.lock $(shell find src -name '*.rs')
-scripts  := .ci/run $(wildcard packaging/*.sh tests/host/*.sh tests/oracle/*.sh)
+scripts  := .ci/run $(wildcard packaging/*.sh tests/host/*.sh tests/oracle/*.sh tests/oracle_ssh/*.sh)
 manpages := $(wildcard packaging/man/*.[1-8])
 
 .PHONY: help

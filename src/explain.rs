@@ -8,13 +8,9 @@ use serde::Serialize;
 
 use crate::objective::Derived;
 use crate::policy::{Hop, Policy};
-use crate::reconcile::{Problem, Severity, Source, Value};
-use crate::sshd::Keyword;
-use crate::sshd::evaluate::{Evaluation, evaluate};
-use crate::sshd::judge::Verdict as Judgement;
-use crate::sshd::match_criteria::Criteria;
+use crate::reconcile::{Problem, Severity, Source};
 use crate::sysctl::Key;
-use crate::timing::alive::{Alive, Side};
+use crate::timing::alive::Side;
 use crate::timing::budget::{Crossing, Verdict, budget, interval_for};
 use crate::timing::dead_peer::DeadPeer;
 use crate::timing::silence::{Sign, signs};
@@ -22,6 +18,9 @@ use crate::timing::{End, Kernel, Release};
 
 pub mod look;
 pub mod sources;
+pub mod ssh_ends;
+pub mod ssh_sources;
+pub mod sshd_ends;
 pub mod sshd_sources;
 pub mod sysctl_sources;
 
@@ -36,7 +35,7 @@ use sources::Explanation;
 pub struct Explained<'p> {
     /// Of this format: 1. Fields may be added, never changed.
     pub version: u32,
-    /// The release whose rules these are.
+    /// The release of the host's own sshd.
     pub openssh: String,
     /// Where the policy declares each of its settings: of several places the one that counts.
     pub declared: &'p BTreeMap<&'static str, Source>,
@@ -58,8 +57,11 @@ pub struct Explained<'p> {
 /// Sessions that have the same settings.
 #[derive(Debug, Serialize)]
 pub struct Population<'p> {
-    /// `to this host`, `to this host, Match User bob`, `from this host`.
+    /// `to this host`, `to this host, Match User bob`, `to this host, sftp.service`,
+    /// `from this host`, `from this host, Host web*`.
     pub sessions: String,
+    /// The release of the program whose rules these are.
+    pub openssh: String,
     /// `ClientAliveInterval` or `ServerAliveInterval`.
     pub interval: u32,
     /// `ClientAliveCountMax` or `ServerAliveCountMax`.
@@ -82,20 +84,24 @@ pub struct Population<'p> {
 /// Explains what was seen.
 #[must_use]
 pub fn explain<'p>(policy: &'p Policy, seen: &Seen) -> Explained<'p> {
-    let release = Release::of(&seen.sshd.dialect);
     let kernel = seen.kernel();
-    let evaluation = evaluate(&seen.sshd.tree, &seen.sshd.preset, &seen.sshd.dialect);
     let mut problems = seen.problems.clone();
-    problems.extend(sshd_problems(seen));
-    let judged = seen.has_sshd() && !blocked(&problems);
     let mut settings = sysctl_sources::explanations(&seen.boot, &seen.live);
     let mut sessions = Vec::new();
-    if judged {
-        settings.extend(sshd_sources::explanations(&evaluation, &seen.sshd.preset));
-        sessions = to_this_host(&evaluation, release);
+    for sshd in std::iter::once(&seen.sshd).chain(&seen.instances) {
+        let found = sshd_ends::problems(sshd);
+        if sshd_ends::is_configured(sshd) && !blocked(&found) {
+            settings.extend(sshd_ends::explanations(sshd));
+            sessions.extend(sshd_ends::ends(sshd));
+        }
+        problems.extend(found);
     }
-    let keepalive = sessions.first().is_none_or(|(_, end)| end.tcp_keepalive);
-    sessions.extend(from_this_host(policy, release, keepalive));
+    let found = ssh_ends::problems(&seen.ssh, &policy.ssh_config);
+    if ssh_ends::is_readable(&seen.ssh) {
+        settings.extend(ssh_sources::explanations(&seen.ssh, &policy.ssh_config));
+        sessions.extend(ssh_ends::ends(&seen.ssh, &policy.ssh_config));
+    }
+    problems.extend(found);
     let sessions: Vec<Population<'p>> = sessions
         .into_iter()
         .map(|(name, end)| population(name, end, kernel, &policy.hops))
@@ -105,7 +111,7 @@ pub fn explain<'p>(policy: &'p Policy, seen: &Seen) -> Explained<'p> {
     };
     Explained {
         version: 1,
-        openssh: release.to_string(),
+        openssh: Release::of(&seen.sshd.dialect).to_string(),
         survives: sessions.iter().all(safe),
         declared: &policy.declared,
         settings,
@@ -123,12 +129,6 @@ pub fn blocked(problems: &[Problem]) -> bool {
 }
 
 impl Seen {
-    /// Whether an sshd is configured.
-    #[must_use]
-    pub fn has_sshd(&self) -> bool {
-        self.sshd.tree.entries.contains_key(&self.sshd.tree.main)
-    }
-
     /// The values that the kernel uses, or in a tree what it would use after its next boot.
     #[must_use]
     pub fn kernel(&self) -> Kernel {
@@ -153,70 +153,6 @@ impl Seen {
     }
 }
 
-fn sshd_problems(seen: &Seen) -> Vec<Problem> {
-    let name = "sshd_config";
-    let main = &seen.sshd.tree.main;
-    if !seen.has_sshd() {
-        let message = "is not there, so no sshd is configured";
-        return vec![Problem::new(name, Severity::Notice, message).at(main, None)];
-    }
-    let mut problems = Vec::new();
-    if let Judgement::Refused(complaints) = &seen.sshd.verdict {
-        problems.extend(complaints.iter().map(|complaint| {
-            let message = format!("sshd refuses it: {}", complaint.message);
-            let problem = Problem::new(name, Severity::Blocked, message);
-            match &complaint.file {
-                Some(file) => problem.at(file, complaint.line),
-                None => problem.at(main, None),
-            }
-        }));
-    }
-    if !seen.sshd.freshness.is_current() {
-        let message = "sshd has not loaded what its files say: until it is reloaded, new sessions \
-                       get the values from before";
-        problems.push(Problem::new(name, Severity::Notice, message));
-    }
-    problems
-}
-
-/// The population that no block treats apart, and those that get other times from blocks.
-fn to_this_host(evaluation: &Evaluation, release: Release) -> Vec<(String, End)> {
-    let tcp_keepalive = evaluation.global(Keyword::TcpKeepAlive).value == Value::Bool(true);
-    let number = |value| match value {
-        Value::Number(number) => u32::try_from(number).unwrap_or(u32::MAX),
-        Value::Bool(_) => 0,
-    };
-    let end = |criteria: &Criteria| {
-        let value = |keyword| number(evaluation.for_population(keyword, criteria).value);
-        let alive = Alive {
-            interval: value(Keyword::ClientAliveInterval),
-            count: value(Keyword::ClientAliveCountMax),
-            side: Side::Server(release),
-        };
-        End { tcp_keepalive, alive }
-    };
-    let mut populations = vec![("to this host".to_owned(), end(&Vec::new()))];
-    for keyword in [Keyword::ClientAliveInterval, Keyword::ClientAliveCountMax] {
-        for context in evaluation.contexts(keyword) {
-            let name = format!("to this host, {context}");
-            let found = end(&context.criteria);
-            let other = populations.first().is_some_and(|(_, global)| *global != found);
-            if other && populations.iter().all(|(known, _)| *known != name) {
-                populations.push((name, found));
-            }
-        }
-    }
-    populations
-}
-
-/// The host's own client, where the policy says how it is set.
-fn from_this_host(policy: &Policy, release: Release, tcp_keepalive: bool) -> Option<(String, End)> {
-    let interval = policy.ssh_config.server_alive_interval?;
-    let count = policy.ssh_config.server_alive_count_max.unwrap_or(3);
-    let alive = Alive { interval, count, side: Side::Client(release) };
-    Some(("from this host".to_owned(), End { tcp_keepalive, alive }))
-}
-
 /// What follows for the sessions of one end.
 #[must_use]
 pub fn population(sessions: String, end: End, kernel: Kernel, hops: &[Hop]) -> Population<'_> {
@@ -229,6 +165,7 @@ pub fn population(sessions: String, end: End, kernel: Kernel, hops: &[Hop]) -> P
         .flatten();
     Population {
         sessions,
+        openssh: end.alive.release().to_string(),
         interval: end.alive.interval,
         count: end.alive.count,
         tcp_keepalive: end.tcp_keepalive,

@@ -13,6 +13,7 @@ pub mod files;
 pub mod greeting;
 pub mod holders;
 pub mod lock;
+pub mod netns;
 pub mod path;
 pub mod permissions;
 pub mod presence;

@@ -28,27 +28,40 @@ const COARSE: Duration = Duration::from_millis(20);
 /// Everything that was seen at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Seen {
-    /// Every established TCP connection.
-    pub connections: Vec<Connection>,
+    /// This network namespace, and those that have a name.
+    pub networks: Vec<Network>,
     /// Every process of sshd.
     pub processes: Vec<Holder>,
-    /// The ports that sshd listens at.
-    pub ports: BTreeSet<u16>,
+    /// The sshds of the host, its own first.
+    pub listeners: Vec<Listener>,
     /// Now, since 1970.
     pub now: Duration,
-    /// What is in force for a connection that is opened now.
-    pub in_force: InForce,
 }
 
-/// What new connections get.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct InForce {
-    /// When the listener had loaded its configuration, since 1970.
-    pub loaded: Option<Duration>,
-    /// `TCPKeepAlive` of sshd.
-    pub tcp_keepalive: Option<bool>,
-    /// `net.ipv4.tcp_keepalive_time`, seconds.
+/// The connections of a network namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Network {
+    /// Its name; `None` for the one that this program is in.
+    pub name: Option<String>,
+    /// Every established TCP connection.
+    pub connections: Vec<Connection>,
+    /// Its `net.ipv4.tcp_keepalive_time`, seconds.
     pub keepalive_time: Option<i64>,
+}
+
+/// An sshd, and what connections get that it takes now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Listener {
+    /// The unit of a declared instance; `None` for the host's own.
+    pub unit: Option<String>,
+    /// Its process.
+    pub pid: Option<u32>,
+    /// The ports that it listens at.
+    pub ports: BTreeSet<u16>,
+    /// When it had loaded its configuration, since 1970.
+    pub loaded: Option<Duration>,
+    /// Its `TCPKeepAlive`.
+    pub tcp_keepalive: Option<bool>,
 }
 
 /// A session.
@@ -58,6 +71,10 @@ pub struct Session {
     pub peer: SocketAddr,
     /// Ours.
     pub local: SocketAddr,
+    /// The unit of the sshd, where it is a declared instance.
+    pub unit: Option<String>,
+    /// The name of the network namespace, where it is another than ours.
+    pub netns: Option<String>,
     /// Who is logged in; `None` before that, or where it can't be told.
     pub user: Option<String>,
     /// The session's first process.
@@ -118,21 +135,44 @@ pub fn sessions(seen: &Seen) -> Vec<Session> {
     let mut sessions = Vec::new();
     let mut claimed = BTreeSet::new();
     for process in first_processes(&seen.processes) {
-        if let Some(connection) = connection_of(process, seen) {
+        if let Some((network, connection)) = connection_of(process, seen) {
             claimed.insert(connection.inode);
-            sessions.push(session(connection, Some(process), seen));
+            sessions.push(session(network, connection, Some(process), seen));
         }
     }
     // Where we may not see who holds a socket, its port tells.
-    let rest = seen.connections.iter().filter(|connection| {
-        !claimed.contains(&connection.inode) && seen.ports.contains(&connection.local.port())
+    let rest = seen.connections().filter(|(_, connection)| {
+        !claimed.contains(&connection.inode) && seen.is_port(connection.local.port())
     });
-    let hidden = rest.filter(|connection| {
+    let hidden = rest.filter(|(_, connection)| {
         !seen.processes.iter().any(|process| process.sockets.contains_key(&connection.inode))
     });
-    sessions.extend(hidden.map(|connection| session(connection, None, seen)));
+    sessions.extend(hidden.map(|(network, connection)| session(network, connection, None, seen)));
     sessions.sort_by_key(|session| (std::cmp::Reverse(session.age), session.peer));
     sessions
+}
+
+impl Seen {
+    fn connections(&self) -> impl Iterator<Item = (&Network, &Connection)> {
+        self.networks
+            .iter()
+            .flat_map(|network| network.connections.iter().map(move |one| (network, one)))
+    }
+
+    fn is_port(&self, port: u16) -> bool {
+        self.listeners.iter().any(|listener| listener.ports.contains(&port))
+    }
+
+    /// The sshd that took a connection: it is the session's parent, or listens at that port. The
+    /// host's own, where a service manager started each session, or nobody knows.
+    fn listener_of(&self, connection: &Connection, process: Option<&Holder>) -> Option<&Listener> {
+        let parent = process.map(|process| process.parent);
+        let port = connection.local.port();
+        let parents = |listener: &&Listener| parent.is_some() && listener.pid == parent;
+        let listens = |listener: &&Listener| listener.ports.contains(&port);
+        let mut all = self.listeners.iter();
+        all.clone().find(parents).or_else(|| all.clone().find(listens)).or_else(|| all.next())
+    }
 }
 
 /// The first process of each session: one of sshd that no process of a session has started.
@@ -148,18 +188,23 @@ fn first_processes(processes: &[Holder]) -> impl Iterator<Item = &Holder> {
 
 /// Its own connection among the sockets that it holds: the others are forwarded ones. It came in
 /// at a port of sshd, or else first, and so has the lowest descriptor.
-fn connection_of<'s>(process: &Holder, seen: &'s Seen) -> Option<&'s Connection> {
-    let held = seen
-        .connections
-        .iter()
-        .filter_map(|connection| Some((*process.sockets.get(&connection.inode)?, connection)));
-    held.min_by_key(|(descriptor, connection)| {
-        (!seen.ports.contains(&connection.local.port()), *descriptor)
+fn connection_of<'s>(process: &Holder, seen: &'s Seen) -> Option<(&'s Network, &'s Connection)> {
+    let held = seen.connections().filter_map(|(network, connection)| {
+        Some((*process.sockets.get(&connection.inode)?, (network, connection)))
+    });
+    held.min_by_key(|(descriptor, (_, connection))| {
+        (!seen.is_port(connection.local.port()), *descriptor)
     })
-    .map(|(_, connection)| connection)
+    .map(|(_, found)| found)
 }
 
-fn session(connection: &Connection, process: Option<&Holder>, seen: &Seen) -> Session {
+fn session(
+    network: &Network,
+    connection: &Connection,
+    process: Option<&Holder>,
+    seen: &Seen,
+) -> Session {
+    let listener = seen.listener_of(connection, process);
     let (timer, expires, timer_count) = match connection.timer {
         Timer::Off => ("off", None, None),
         Timer::Keepalive { expires, probes } => ("keepalive", Some(expires), Some(probes)),
@@ -170,11 +215,13 @@ fn session(connection: &Connection, process: Option<&Holder>, seen: &Seen) -> Se
         Timer::Other(_) => ("other", None, None),
     };
     let started = process.and_then(|process| process.started);
-    let outdated = outdated(connection, started, seen.in_force);
+    let outdated = outdated(connection, started, listener, network.keepalive_time);
     let only_timer = outdated == [Outdated::TimerArmedEarlier];
     Session {
         peer: connection.peer,
         local: connection.local,
+        unit: listener.and_then(|listener| listener.unit.clone()),
+        netns: network.name.clone(),
         user: process.and_then(|process| title::user(&process.title)).map(str::to_owned),
         pid: process.map(|process| process.pid),
         age: started.map(|started| seen.now.saturating_sub(started).as_secs()),
@@ -191,18 +238,19 @@ fn session(connection: &Connection, process: Option<&Holder>, seen: &Seen) -> Se
 fn outdated(
     connection: &Connection,
     started: Option<Duration>,
-    in_force: InForce,
+    listener: Option<&Listener>,
+    keepalive_time: Option<i64>,
 ) -> Vec<Outdated> {
     let mut outdated = Vec::new();
     let before = |(started, loaded): (Duration, _)| started.saturating_add(COARSE) < loaded;
-    if started.zip(in_force.loaded).is_some_and(before) {
+    if started.zip(listener.and_then(|listener| listener.loaded)).is_some_and(before) {
         outdated.push(Outdated::OpenedBeforeLoad);
     }
     let armed_longer = |expires: Duration| {
-        let time = in_force.keepalive_time.and_then(|time| u64::try_from(time).ok());
+        let time = keepalive_time.and_then(|time| u64::try_from(time).ok());
         time.is_some_and(|time| expires > Duration::from_secs(time))
     };
-    match (connection.timer, in_force.tcp_keepalive) {
+    match (connection.timer, listener.and_then(|listener| listener.tcp_keepalive)) {
         (Timer::Off, Some(true)) => outdated.push(Outdated::NoProbes),
         (Timer::Keepalive { .. }, Some(false)) => outdated.push(Outdated::Probes),
         (Timer::Keepalive { expires, .. }, _) if armed_longer(expires) => {

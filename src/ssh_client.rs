@@ -17,6 +17,8 @@ pub mod evaluate;
 pub mod findings;
 pub mod install;
 pub mod judge;
+pub mod modes;
+pub mod overrides;
 pub mod place;
 pub mod plan;
 pub mod snapshot;
@@ -113,6 +115,11 @@ pub struct Observed {
     pub installed: bool,
     /// The grammar of the ssh that judged.
     pub dialect: Dialect,
+    /// Modes of the user's own that are not wanted. `reading` and `verdict` are of the files as
+    /// ssh reads them with the wanted ones.
+    pub modes: Vec<modes::Mode>,
+    /// What users' own files say; of interest for the host's client.
+    pub overrides: Vec<overrides::Override>,
     /// Files as they were before our first edit.
     pub copies: BTreeMap<PathBuf, Vec<u8>>,
     /// What to watch.
@@ -120,6 +127,13 @@ pub struct Observed {
 }
 
 impl Observed {
+    /// Whether ssh ends with an error for every host, as things are.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        matches!(self.verdict, judge::Verdict::Refused(_))
+            || self.modes.iter().any(|mode| mode.refused)
+    }
+
     /// The file in which a block of ours stands, where one does.
     #[must_use]
     pub fn main(&self) -> &Path {
@@ -144,6 +158,39 @@ impl SshClient {
     }
 }
 
+impl SshClient {
+    /// Reads the files, and asks nobody.
+    fn look(&self, host: &Host, dialect: Dialect) -> Result<Observed, HostError> {
+        let mut found = snapshot::read(host, &self.scope(host)?, &dialect)?;
+        let user = found.tree.user.clone();
+        let modes = user.map(|user| modes::unwanted(host, &user, &found.tree)).unwrap_or_default();
+        for path in modes.iter().filter(|mode| mode.refused).map(|mode| &mode.path) {
+            found.tree.trust(path);
+        }
+        let mut copies = BTreeMap::new();
+        let main = found.tree.user.as_ref().map_or(&found.tree.system, |user| &user.path).clone();
+        for path in place::own_paths().into_iter().chain([main]) {
+            if let Some(copy) = Originals::kept_copy(host, &path)? {
+                copies.insert(path, copy);
+            }
+        }
+        let program = Path::new("/usr/bin/ssh");
+        let installed =
+            if host.is_live() { judge::program().is_some() } else { host.exists(program) };
+        Ok(Observed {
+            installed,
+            modes,
+            overrides: Vec::new(),
+            reading: evaluate::read(&found.tree, &dialect),
+            tree: found.tree,
+            watched: found.watched,
+            verdict: judge::Verdict::Unasked("nothing was to be asked".to_owned()),
+            dialect,
+            copies,
+        })
+    }
+}
+
 /// openSUSE's ssh falls back to the vendor's file.
 fn system_file(host: &Host) -> Result<PathBuf, HostError> {
     let default = Path::new("/etc/ssh/ssh_config");
@@ -162,31 +209,24 @@ impl Resource for SshClient {
     const LOCK: &'static str = plan::NAME;
 
     fn observe(&self, host: &Host) -> Result<Observed, ObserveError> {
-        let dialect = judge::dialect()?;
-        let found = snapshot::read(host, &self.scope(host)?, &dialect)?;
-        let reading = evaluate::read(&found.tree, &dialect);
-        let verdict = judge::judge(host, &found.tree, &reading, &[judge::NOBODY])?;
-        let mut copies = BTreeMap::new();
-        let main = found.tree.user.as_ref().map_or(&found.tree.system, |user| &user.path).clone();
-        for path in place::own_paths().into_iter().chain([main]) {
-            if let Some(copy) = Originals::kept_copy(host, &path)? {
-                copies.insert(path, copy);
+        let mut observed = self.look(host, judge::dialect()?)?;
+        observed.verdict = judge::judge(host, &observed.tree, &observed.reading, &[judge::NOBODY])?;
+        if self.whose == Whose::Everybodys {
+            observed.overrides = overrides::of_users(host, &observed.dialect)?;
+        }
+        Ok(observed)
+    }
+
+    /// Where nothing is declared, no ssh is started: the files tell whether something of ours is
+    /// left in them, and the daemon's passes stay quiet.
+    fn observe_for(&self, host: &Host, desired: &SshConfig) -> Result<Observed, ObserveError> {
+        if desired.values().is_empty() {
+            let observed = self.look(host, Dialect::default().of_client())?;
+            if place::without_ours(&observed) == observed.tree {
+                return Ok(observed);
             }
         }
-        let program = Path::new("/usr/bin/ssh");
-        Ok(Observed {
-            installed: if host.is_live() {
-                judge::program().is_some()
-            } else {
-                host.exists(program)
-            },
-            tree: found.tree,
-            watched: found.watched,
-            reading,
-            verdict,
-            dialect,
-            copies,
-        })
+        self.observe(host)
     }
 
     fn plan(&self, desired: &SshConfig, observed: &Observed) -> Plan<plan::Change> {

@@ -90,6 +90,20 @@ fn a_session_of_securecrt_is_edited_in_place() {
     let refused = client(directory.path(), &["export", "--for", "securecrt", "--into", "host.ini"]);
     assert_eq!(refused.status.code(), Some(2));
     assert_eq!(fs::read(&file).unwrap(), b"[not a session]\n");
+    for (name, content) in [
+        ("half.ini", &b"D:\"Port\"\r\n"[..]),
+        ("empty.ini", b""),
+        ("big-endian.ini", b"\xfe\xff\0D\0:\0\"\0P\0\"\0=\x001"),
+        ("torn.ini", b"\xff\xfeD\0:\0\"\0P\0\"\0=\x001"),
+    ] {
+        fs::write(directory.path().join(name), content).unwrap();
+        let refused = client(directory.path(), &["export", "--for", "securecrt", "--into", name]);
+        assert_eq!(refused.status.code(), Some(2), "{name}");
+        assert_eq!(fs::read(directory.path().join(name)).unwrap(), content);
+    }
+    let refused = client(directory.path(), &["export", "--for", "securecrt", "--into", "none.ini"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("no such file"));
     let refused = client(directory.path(), &["export", "--for", "putty", "--into", "host.ini"]);
     assert_eq!(refused.status.code(), Some(2));
 }

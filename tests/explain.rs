@@ -105,6 +105,112 @@ fn every_population_is_explained_with_its_winner_and_losers() {
     );
 }
 
+/// `name` of each population, with its interval, count and TCPKeepAlive.
+fn populations(explained: &Json) -> Vec<String> {
+    let populations = explained["sessions"].as_array().unwrap().iter();
+    populations
+        .map(|one| {
+            let name = one["sessions"].as_str().unwrap();
+            format!("{name}: {} {} {}", one["interval"], one["count"], one["tcp_keepalive"])
+        })
+        .collect()
+}
+
+#[test]
+fn the_hosts_client_is_explained_by_the_values_in_force() {
+    let policy = "[ssh_config]\nServerAliveInterval = 120\n[path]\nhops = ['azure-lb']\n";
+    let tree = tree(policy, "ClientAliveInterval 60\nTCPKeepAlive no\n");
+    let ssh = "Host web*\n  ServerAliveInterval 5\n  TCPKeepAlive no\nHost *\n  \
+               ServerAliveInterval 200\n  ServerAliveInterval 120\nMatch !all\n  \
+               ServerAliveInterval 3\n";
+    fs::write(tree.path().join("etc/ssh/ssh_config"), ssh).unwrap();
+    let (code, explained) = data(&tree, "explain");
+    assert_eq!(
+        populations(&explained),
+        [
+            "to this host: 60 3 false",
+            // Not what is declared: that is not in force.
+            "from this host: 200 3 true",
+            "from this host, Host web*: 5 3 false",
+        ]
+    );
+    assert_eq!(code, 1);
+    assert_eq!(
+        explained["sessions"][1]["change"], "[ssh_config]\nServerAliveInterval = 180",
+        "{explained}"
+    );
+    let settings = explained["settings"].as_array().unwrap();
+    let found = settings
+        .iter()
+        .find(|one| one["name"] == "ServerAliveInterval" && one["context"] == "global");
+    let found = found.unwrap();
+    assert_eq!((&found["effective"], &found["source"]["line"]), (&200.into(), &5.into()));
+    let why: Vec<&str> = found["losers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|loser| loser["why"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        why,
+        ["only inside Host web*", "/etc/ssh/ssh_config:5 comes first", "Match !all is never met"]
+    );
+}
+
+#[test]
+fn a_client_that_nobody_set_is_not_talked_about() {
+    let tree = tree("", "");
+    fs::write(tree.path().join("etc/ssh/ssh_config"), "Host *\n  SendEnv LANG\n").unwrap();
+    let (_, explained) = data(&tree, "explain");
+    assert_eq!(populations(&explained), ["to this host: 0 3 true"]);
+    assert!(!explained["settings"].to_string().contains("ssh_config\",\"name\":\"Server"));
+}
+
+#[test]
+fn a_client_that_ends_with_an_error_blocks_only_who_declares_it() {
+    let broken = "ServerAliveInterval often\n";
+    for (policy, expected) in [("", 0), ("[ssh_config]\nServerAliveInterval = 120\n", 2)] {
+        let tree = tree(policy, "");
+        fs::write(tree.path().join("etc/ssh/ssh_config"), broken).unwrap();
+        let (code, explained) = data(&tree, "explain");
+        assert_eq!(code, expected, "{explained}");
+        let problem = &explained["problems"][0];
+        assert_eq!((&problem["resource"], &problem["line"]), (&"ssh_config".into(), &1.into()));
+    }
+}
+
+#[test]
+fn instances_of_sshd_are_explained_too() {
+    let policy = "[sshd_config]\nClientAliveInterval = 60\n[[sshd_config.instance]]\n\
+                  file = '/etc/ssh/sftp_config'\nunit = 'sftp.service'\n";
+    let tree = tree(policy, "ClientAliveInterval 60\n");
+    let config = "TCPKeepAlive no\nClientAliveInterval 300\nMatch User bob\n\
+                  ClientAliveInterval 20\n";
+    fs::write(tree.path().join("etc/ssh/sftp_config"), config).unwrap();
+    let (_, explained) = data(&tree, "explain");
+    assert_eq!(
+        populations(&explained),
+        [
+            "to this host: 60 3 true",
+            "to this host, sftp.service: 300 3 false",
+            "to this host, sftp.service, Match User bob: 20 3 false",
+        ]
+    );
+    let contexts: Vec<&str> = explained["settings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["name"] == "ClientAliveInterval")
+        .map(|one| one["context"].as_str().unwrap())
+        .collect();
+    assert_eq!(contexts, ["global", "sftp.service: global", "sftp.service: Match User bob"]);
+    fs::write(tree.path().join("etc/ssh/sftp_config"), "ClientAliveInterval never\n").unwrap();
+    let (code, explained) = data(&tree, "explain");
+    assert_eq!(code, 2);
+    let message = explained["problems"][0]["message"].as_str().unwrap();
+    assert!(message.starts_with("sftp.service: sshd refuses it"), "{message}");
+}
+
 #[test]
 fn text_fits_80_columns() {
     let policy = "[path]\nhops = ['aws-sg-conntrack-nitro6', { name = 'a hop with a name that is much \

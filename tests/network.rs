@@ -9,6 +9,7 @@
     reason = "an index that is not there fails the test, as it must"
 )]
 #![expect(clippy::panic, reason = "a test that can't go on must fail")]
+#![expect(clippy::print_stderr, reason = "what was measured is of interest")]
 #![expect(clippy::unwrap_used, reason = "a test that can't go on must fail")]
 
 #[path = "network/bed.rs"]

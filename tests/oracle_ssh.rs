@@ -7,6 +7,7 @@
 mod oracle_ssh {
     mod edits;
     mod lines;
+    mod other_release;
     mod trees;
     mod values;
 
@@ -28,6 +29,10 @@ mod oracle_ssh {
         let output =
             std::process::Command::new("ssh").arg("-V").output().expect("ssh is installed");
         Dialect::from_banner(&output.stderr).unwrap().of_client()
+    }
+
+    fn release() -> String {
+        keepalive_policy::timing::Release::of(&dialect()).to_string()
     }
 
     fn setting(name: &str, default: u64) -> u64 {

@@ -78,6 +78,12 @@ struct Mine<'a> {
 }
 
 impl Mine<'_> {
+    /// Whether there is a policy to compare with.
+    fn is_declared(&self) -> bool {
+        let policy = policy_of(self.invocation, &self.user);
+        self.invocation.policy_is_given || self.host.exists(&policy)
+    }
+
     /// The caller's policy, else the host's; or the exit code after all findings were printed.
     fn load(&self) -> Result<Policy, u8> {
         policy::load(&policy_of(self.invocation, &self.user)).map_err(|rejection| {

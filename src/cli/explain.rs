@@ -11,7 +11,7 @@ pub(super) fn run(invocation: &Invocation) -> u8 {
         Ok(policy) => policy,
         Err(code) => return code,
     };
-    let seen = match look(&invocation.host) {
+    let seen = match look(&invocation.host, &policy) {
         Ok(seen) => seen,
         Err(error) => return complain(&error),
     };

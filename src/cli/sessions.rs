@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::watch::watching;
 use super::{Invocation, Watch, complain};
+use crate::policy;
 use crate::report::sessions::table;
 use crate::report::text::Style;
 use crate::sessions::look::Background;
@@ -15,9 +16,12 @@ pub(super) fn run(invocation: &Invocation, watch: Watch) -> u8 {
         return complain(&"sessions live on the running machine: leave out --root");
     }
     watching(invocation, watch, |invocation| {
+        // Without a policy there are sessions too, of the host's own sshd.
+        let policy = policy::load(&invocation.policy);
+        let instances = policy.map(|policy| policy.sshd_instances).unwrap_or_default();
         // Anew each time: a reload of sshd is what makes sessions old.
-        let seen = match Background::of(&invocation.host) {
-            Ok(background) => background.look().map_err(|error| error.to_string()),
+        let seen = match Background::of(&invocation.host, &instances) {
+            Ok(background) => background.look(&invocation.host).map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
         let seen = match seen {

@@ -8,6 +8,7 @@ use super::watch::watching;
 use super::{Invocation, Watch, complain};
 use crate::report::status::{Status, now};
 use crate::report::text::Style;
+use crate::report::wrap::hanging;
 
 const NOT_RUNNING: u8 = 3;
 
@@ -26,10 +27,11 @@ fn once(invocation: &Invocation, user: bool) -> (u8, bool) {
             let read = invocation.print(&data, || {
                 let (manager, look) =
                     if user { ("systemctl --user", "client show") } else { ("systemctl", "check") };
-                format!(
+                let sentence = format!(
                     "The daemon does not run. `{manager} start keepalive-policy` starts it, \
-                     `keepalive-policy {look}` looks without it.\n"
-                )
+                     `keepalive-policy {look}` looks without it."
+                );
+                hanging("", 0, &sentence)
             });
             (NOT_RUNNING, read)
         }
@@ -57,7 +59,8 @@ fn render(status: &Status, now: u64, style: Style) -> String {
     for row in status.settings.iter().filter(|row| row["compliant"] == Json::Bool(false)) {
         let _ = writeln!(
             text,
-            "  DRIFT       {} ({}) is {}, {} is declared",
+            "  {}       {} ({}) is {}, {} is declared",
+            style.bad("DRIFT"),
             plain(&row["name"]),
             plain(&row["context"]),
             plain(&row["effective"]),
@@ -68,7 +71,13 @@ fn render(status: &Status, now: u64, style: Style) -> String {
         let _ = writeln!(text, "  problem     {}", plain(&problem["message"]));
     }
     if !status.in_force {
-        text.push_str("\n`keepalive-policy check` shows each setting, `journalctl -u keepalive-policy` what was tried.\n");
+        text.push('\n');
+        text.push_str(&hanging(
+            "",
+            0,
+            "`keepalive-policy check` shows each setting, `journalctl -u keepalive-policy` what \
+             was tried.",
+        ));
     }
     text
 }

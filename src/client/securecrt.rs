@@ -82,7 +82,8 @@ fn set(rows: &mut Vec<Vec<u8>>, (name, value): (&str, &str), end: &str, encoding
 }
 
 fn is_entry(line: &[u8]) -> bool {
-    matches!(line, [b'S' | b'D' | b'B' | b'Z', b':', b'"', ..])
+    matches!(line, [b'S' | b'D' | b'B' | b'Z', b':', b'"', rest @ ..]
+        if rest.windows(2).any(|end| end == b"\"="))
 }
 
 /// The lines with their ends.

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::host::Host;
 use crate::host::files::Node;
+use crate::policy::Policy;
 use crate::reconcile::{ObserveError, Problem, Resource, Severity};
+use crate::ssh_client::{self, SshClient};
 use crate::sshd::{self, Sshd};
 use crate::sysctl::boot::{self, Boot};
 use crate::sysctl::live::{self, Live};
@@ -15,8 +17,12 @@ const RTO_MAX: &str = "/proc/sys/net/ipv4/tcp_rto_max_ms";
 /// One look at everything that decides.
 #[derive(Debug)]
 pub struct Seen {
-    /// sshd's configuration, and how it runs.
+    /// The configuration of the host's own sshd, and how it runs.
     pub sshd: sshd::Observed,
+    /// Those of the declared instances.
+    pub instances: Vec<sshd::Observed>,
+    /// The configuration of the host's own client.
+    pub ssh: ssh_client::Observed,
     /// The kernel's values; empty with `--root`.
     pub live: live::Observed,
     /// The files of sysctl.d.
@@ -27,12 +33,16 @@ pub struct Seen {
     pub problems: Vec<Problem>,
 }
 
-/// Looks.
+/// Looks, also at the instances of sshd that the policy declares.
 ///
 /// # Errors
 /// When a part of the host can't be observed.
-pub fn look(host: &Host) -> Result<Seen, ObserveError> {
+pub fn look(host: &Host, policy: &Policy) -> Result<Seen, ObserveError> {
     let sshd = Sshd::default().observe(host)?;
+    let instances = policy.sshd_instances.iter().cloned();
+    let instances = instances.map(|instance| Sshd::of(instance).observe(host));
+    let instances = instances.collect::<Result<Vec<_>, _>>()?;
+    let ssh = SshClient::default().observe(host)?;
     let live = Live::default().observe(host)?;
     let boot = Boot::default().observe(host)?;
     let mut problems: Vec<Problem> = live
@@ -48,5 +58,5 @@ pub fn look(host: &Host) -> Result<Seen, ObserveError> {
     };
     let rto_max = if host.is_live() { number(RTO_MAX) } else { None };
     let rto_max = rto_max.map(|millis| Duration::from_millis(millis.into()));
-    Ok(Seen { sshd, live, boot, rto_max, problems })
+    Ok(Seen { sshd, instances, ssh, live, boot, rto_max, problems })
 }

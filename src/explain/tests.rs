@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::host::Host;
-use crate::reconcile::Resource;
+use crate::reconcile::{Resource, Value};
+use crate::sshd::Keyword;
 use crate::sshd::dialect::Dialect;
+use crate::sshd::evaluate::evaluate;
 use crate::sshd::tree::{Entry, Tree};
 use crate::sysctl::boot::Boot;
 use crate::sysctl::live;

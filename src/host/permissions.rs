@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use rustix::fs::AtFlags;
+use rustix::fs::{AtFlags, Mode, OFlags};
 
-use super::Host;
+use super::{Context, Host, HostError};
 
 /// Owner, group and permission bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,5 +26,22 @@ impl Host {
         let located = self.locate(&resolved.path);
         let stat = rustix::fs::statat(rustix::fs::CWD, located, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         Some(Permissions { uid: stat.st_uid, gid: stat.st_gid, mode: stat.st_mode & 0o7777 })
+    }
+
+    /// Gives what stands at `path`, links followed, the mode `to`, if it still has the mode `from`.
+    ///
+    /// # Errors
+    /// When it has another one by now, or the kernel refuses.
+    pub fn change_mode(&self, path: &Path, from: u32, to: u32) -> Result<(), HostError> {
+        const ACTION: &str = "cannot change the mode";
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let located = self.locate(&self.resolve(path)?.path);
+        let file = rustix::fs::open(located, flags, Mode::empty()).on(path, ACTION)?;
+        let found = rustix::fs::fstat(&file).on(path, ACTION)?.st_mode & 0o7777;
+        if found != from {
+            let changed = std::io::Error::other("somebody else changed it at the same moment");
+            return Err(changed).on(path, ACTION);
+        }
+        rustix::fs::fchmod(&file, Mode::from(to)).on(path, ACTION)
     }
 }

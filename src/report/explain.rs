@@ -48,12 +48,17 @@ fn settings(text: &mut String, explained: &Explained<'_>, style: Style) {
     if !explained.settings.is_empty() {
         heading(text, "WHO DECIDES", style);
     }
-    let mut name = "";
+    let mut known = ("", "");
     for explanation in &explained.settings {
-        if explanation.name != name {
-            name = explanation.name;
-            text.push_str(name);
-            if let Some(place) = explained.declared.get(name) {
+        if (explanation.resource, explanation.name) != known {
+            known = (explanation.resource, explanation.name);
+            text.push_str(explanation.name);
+            // sshd has a TCPKeepAlive as well.
+            let of_client = explanation.resource == "ssh_config";
+            text.push_str(if of_client { " (ssh_config)" } else { "" });
+            // What the policy declares of that name is sshd's.
+            let is_sshds = !(of_client && explanation.name == "TCPKeepAlive");
+            if let Some(place) = explained.declared.get(explanation.name).filter(|_| is_sshds) {
                 let _ = write!(text, ", declared in {place}");
             }
             text.push('\n');
@@ -108,7 +113,7 @@ fn sessions(
         0,
         &format!(
             "{}: {keyword}Interval {}, {keyword}CountMax {}, TCPKeepAlive {yes_or_no}.",
-            explained.openssh, population.interval, population.count
+            population.openssh, population.interval, population.count
         ),
     ));
     alive(text, population, style);
@@ -276,11 +281,15 @@ fn advice(explained: &Explained<'_>, style: Style) -> String {
         return style.bad("Not everything could be told: mend what is marked as blocked first.")
             + "\n";
     }
-    let changes: Vec<&Population<'_>> =
-        explained.sessions.iter().filter(|population| population.change.is_some()).collect();
-    if let Some(population) = changes.first() {
-        let change = population.change.clone().unwrap_or_default();
-        let lines: Vec<String> = change.lines().map(|line| format!("    {line}")).collect();
+    let mut changes: Vec<&String> = Vec::new();
+    for change in explained.sessions.iter().filter_map(|population| population.change.as_ref()) {
+        if !changes.contains(&change) {
+            changes.push(change);
+        }
+    }
+    if !changes.is_empty() {
+        let lines = changes.iter().flat_map(|change| change.lines());
+        let lines: Vec<String> = lines.map(|line| format!("    {line}")).collect();
         return format!(
             "{}\n{}\n",
             style.bad(

@@ -26,16 +26,23 @@ pub fn table(sessions: &[Session], root: bool, style: Style) -> String {
     }
     let mut text = style.dim(&line(&header, &widths)) + "\n";
     for (row, session) in rows.iter().zip(sessions) {
-        let line = line(row, &widths);
+        let line = line(row, &widths) + &place(session);
         text.push_str(&if session.outdated.is_empty() { line } else { style.bad(&line) });
         text.push('\n');
     }
     text.push('\n');
     text.push_str(&advice(sessions));
     if !root {
-        text.push_str("Users and ages are shown to root only.\n");
+        text.push_str("Users, ages and other network namespaces are shown to root only.\n");
     }
     text
+}
+
+/// A line on which sshd and which namespace, where these are not the host's own.
+fn place(session: &Session) -> String {
+    let netns = session.netns.as_ref().map(|name| format!("netns {}", name.escape_debug()));
+    let words: Vec<String> = session.unit.iter().cloned().chain(netns).collect();
+    if words.is_empty() { String::new() } else { format!("\n     {}", words.join(", ")) }
 }
 
 fn cells(session: &Session) -> [String; 7] {

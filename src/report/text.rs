@@ -6,6 +6,7 @@ use std::io::IsTerminal;
 use crate::reconcile::{Outcome, Problem, Report, Setting, Severity};
 
 use super::Tally;
+use super::wrap::hanging;
 
 #[cfg(test)]
 mod tests;
@@ -61,14 +62,14 @@ pub fn check(reports: &[Report], style: Style) -> String {
     let tally = Tally::of(settings.iter().copied());
     let blocked = reports.iter().any(Report::blocked);
     let advice = if blocked {
-        style.bad("What is marked above must be mended by hand first.")
+        "What is marked above must be mended by hand first.".to_owned()
     } else if tally.in_force < tally.declared {
         "`keepalive-policy diff` shows what would be changed, `keepalive-policy apply` does it."
             .to_owned()
     } else {
         String::new()
     };
-    finish(&mut text, tally, &advice);
+    finish(&mut text, tally, &advice, if blocked { style } else { Style::PLAIN });
     text
 }
 
@@ -210,13 +211,14 @@ fn problems(text: &mut String, reports: &[Report], style: Style) {
     }
 }
 
-fn finish(text: &mut String, tally: Tally, advice: &str) {
+fn finish(text: &mut String, tally: Tally, advice: &str, style: Style) {
     if !text.is_empty() {
         text.push('\n');
     }
-    let _ = write!(text, "{tally}.");
-    if !advice.is_empty() {
-        let _ = write!(text, " {advice}");
-    }
-    text.push('\n');
+    let sentence = hanging("", 0, format!("{tally}. {advice}").trim_end());
+    text.push_str(&match advice {
+        "" => sentence,
+        // Short enough to stand on one line.
+        _ => sentence.replace(advice, &style.bad(advice)),
+    });
 }

@@ -1,60 +1,84 @@
 //! Reads from the host what [`super::sessions`] decides about.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::{InForce, Seen};
-use crate::host::{Host, HostError, holders, sock_diag};
+use super::{Listener, Network, Seen};
+use crate::host::files::Node;
+use crate::host::{Host, HostError, holders, netns, sock_diag};
 use crate::reconcile::{ObserveError, Resource, Value};
 use crate::sshd::evaluate::evaluate;
+use crate::sshd::instance::Instance;
 use crate::sshd::judge::Verdict;
 use crate::sshd::service::listener;
 use crate::sshd::{Keyword, Observed, Sshd};
-use crate::sysctl::Key;
-use crate::sysctl::live::Live;
 
-/// What is in force, and the ports of sshd: what does not change from one look to the next, unless
-/// somebody changes the host.
+/// The sshds of the host: what does not change from one look to the next, unless somebody changes
+/// the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Background {
-    ports: BTreeSet<u16>,
-    in_force: InForce,
+    listeners: Vec<Listener>,
 }
 
 impl Background {
-    /// Looks at sshd and at the kernel's values.
+    /// Looks at the host's own sshd, and at `instances`.
     ///
     /// # Errors
-    /// When either can't be observed.
-    pub fn of(host: &Host) -> Result<Self, ObserveError> {
-        let sshd = Sshd::default().observe(host)?;
-        let live = Live::default().observe(host)?;
-        let time = live.values.get(&Key::KeepaliveTime).and_then(|value| value.as_ref().ok());
-        Ok(Self {
-            ports: ports(&sshd),
-            in_force: InForce {
-                loaded: loaded(&sshd),
-                tcp_keepalive: tcp_keepalive(&sshd),
-                keepalive_time: time.copied(),
-            },
-        })
+    /// When one can't be observed.
+    pub fn of(host: &Host, instances: &[Instance]) -> Result<Self, ObserveError> {
+        let own = std::iter::once(Sshd::default());
+        let sshds = own.chain(instances.iter().cloned().map(Sshd::of));
+        let listeners = sshds.map(|sshd| Ok(of(&sshd.observe(host)?)));
+        Ok(Self { listeners: listeners.collect::<Result<_, ObserveError>>()? })
     }
 
     /// Looks at connections and processes.
     ///
     /// # Errors
     /// When the kernel does not list its connections.
-    pub fn look(&self) -> Result<Seen, HostError> {
+    pub fn look(&self, host: &Host) -> Result<Seen, HostError> {
         // Processes first: a connection that is listed and has no process yet shows as hidden, one
         // that is not listed yet shows the next time.
         let processes = holders::named("sshd");
+        let mut networks = vec![network(host, None)?];
+        for name in netns::named(host)? {
+            let shown = name.to_string_lossy().into_owned();
+            // Others than root may enter none, and one can be gone by now: then it has no sessions
+            // that we could show.
+            if let Ok(Some(found)) = netns::inside(host, &name, || network(host, Some(shown))) {
+                networks.push(found?);
+            }
+        }
         Ok(Seen {
-            connections: sock_diag::established()?,
+            networks,
             processes,
-            ports: self.ports.clone(),
+            listeners: self.listeners.clone(),
             now: UNIX_EPOCH.elapsed().unwrap_or_default(),
-            in_force: self.in_force,
         })
+    }
+}
+
+/// What the calling thread's network namespace has.
+fn network(host: &Host, name: Option<String>) -> Result<Network, HostError> {
+    let text = match host.read(Path::new("/proc/sys/net/ipv4/tcp_keepalive_time")) {
+        Ok(Node::File(file)) => file.bytes,
+        _ => Vec::new(),
+    };
+    Ok(Network {
+        name,
+        connections: sock_diag::established()?,
+        keepalive_time: std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok()),
+    })
+}
+
+fn of(sshd: &Observed) -> Listener {
+    Listener {
+        unit: sshd.service.instance.as_ref().map(|instance| instance.unit.clone()),
+        pid: sshd.service.listener.as_ref().map(|process| process.pid),
+        ports: ports(sshd),
+        loaded: loaded(sshd),
+        tcp_keepalive: tcp_keepalive(sshd),
     }
 }
 

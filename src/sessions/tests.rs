@@ -31,25 +31,30 @@ const LISTENER: &str = "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups"
 /// forwards a port.
 fn seen() -> Seen {
     Seen {
-        connections: vec![
-            connection("10.0.0.1:22", "10.0.0.9:50001", 101, keepalive(7000)),
-            connection("10.0.0.1:22", "10.0.0.9:50002", 102, keepalive(550)),
-            connection("10.0.0.1:41000", "10.0.0.7:5432", 103, Timer::Off),
-            connection("10.0.0.1:443", "10.0.0.9:50003", 104, Timer::Off),
-        ],
+        networks: vec![Network {
+            name: None,
+            connections: vec![
+                connection("10.0.0.1:22", "10.0.0.9:50001", 101, keepalive(7000)),
+                connection("10.0.0.1:22", "10.0.0.9:50002", 102, keepalive(550)),
+                connection("10.0.0.1:41000", "10.0.0.7:5432", 103, Timer::Off),
+                connection("10.0.0.1:443", "10.0.0.9:50003", 104, Timer::Off),
+            ],
+            keepalive_time: Some(600),
+        }],
         processes: vec![
             process(10, 1, LISTENER, 1000, &[(90, 3)]),
             process(20, 10, "sshd: bob [priv]", 2000, &[(101, 4)]),
             process(21, 20, "sshd: bob@pts/0", 2001, &[(101, 4), (103, 3)]),
             process(30, 10, "sshd: root@pts/1", 5000, &[(102, 4)]),
         ],
-        ports: BTreeSet::from([22]),
-        now: Duration::from_secs(6000),
-        in_force: InForce {
+        listeners: vec![Listener {
+            unit: None,
+            pid: Some(10),
+            ports: BTreeSet::from([22]),
             loaded: Some(Duration::from_secs(4000)),
             tcp_keepalive: Some(true),
-            keepalive_time: Some(600),
-        },
+        }],
+        now: Duration::from_secs(6000),
     }
 }
 
@@ -77,7 +82,7 @@ fn a_session_is_found_by_its_first_process() {
 #[test]
 fn a_timer_that_was_armed_earlier_is_exposed_until_it_fires() {
     let mut seen = seen();
-    seen.in_force.loaded = None;
+    seen.listeners[0].loaded = None;
     let sessions = sessions(&seen);
     let bob = sessions.first().unwrap();
     assert_eq!(bob.outdated, [Outdated::TimerArmedEarlier]);
@@ -96,8 +101,8 @@ fn probes_are_compared_with_what_sshd_asks_for_now() {
         (Timer::Retransmission { expires: Duration::ZERO, retries: 3 }, Some(true), None),
     ] {
         let mut seen = seen();
-        seen.in_force = InForce { loaded: None, tcp_keepalive: now, keepalive_time: Some(600) };
-        seen.connections = vec![connection("10.0.0.1:22", "10.0.0.9:1", 101, timer)];
+        (seen.listeners[0].loaded, seen.listeners[0].tcp_keepalive) = (None, now);
+        seen.networks[0].connections = vec![connection("10.0.0.1:22", "10.0.0.9:1", 101, timer)];
         let sessions = sessions(&seen);
         let outdated = &sessions.first().unwrap().outdated;
         assert_eq!(outdated.first().copied(), expected, "{timer:?} {now:?}");
@@ -112,7 +117,7 @@ fn of_several_sockets_the_one_at_sshds_port_is_the_sessions() {
     assert_eq!(sessions[0].peer.port(), 50_002);
     // A listener that is gone, or one of a socket unit with a port of its own.
     let mut other = seen;
-    other.ports.clear();
+    other.listeners[0].ports.clear();
     assert_eq!(super::sessions(&other)[0].peer.port(), 5432);
 }
 
@@ -127,4 +132,33 @@ fn a_hidden_session_is_known_by_its_port() {
     let peers: Vec<u16> = sessions.iter().map(|session| session.peer.port()).collect();
     assert_eq!(peers, [50_001, 50_002]);
     assert!(sessions.iter().all(|session| session.user.is_none() && session.age.is_none()));
+}
+
+/// An instance in a network namespace of its own, at the same port as the host's own sshd.
+#[test]
+fn a_session_is_judged_by_the_sshd_that_took_it() {
+    let mut seen = seen();
+    seen.listeners.push(Listener {
+        unit: Some("sftp.service".to_owned()),
+        pid: Some(40),
+        ports: BTreeSet::from([22]),
+        loaded: Some(Duration::from_secs(1)),
+        tcp_keepalive: Some(false),
+    });
+    seen.networks.push(Network {
+        name: Some("blue".to_owned()),
+        connections: vec![connection("10.1.0.1:22", "10.1.0.9:50004", 105, keepalive(900))],
+        keepalive_time: Some(1000),
+    });
+    seen.processes.push(process(50, 40, "sshd: carol [priv]", 3000, &[(105, 4)]));
+    let sessions = sessions(&seen);
+    let carol = sessions.iter().find(|session| session.user.as_deref() == Some("carol")).unwrap();
+    assert_eq!(
+        (carol.unit.as_deref(), carol.netns.as_deref()),
+        (Some("sftp.service"), Some("blue"))
+    );
+    assert_eq!(carol.outdated, [Outdated::Probes]);
+    let root = sessions.iter().find(|session| session.user.as_deref() == Some("root")).unwrap();
+    assert_eq!((&root.unit, &root.netns), (&None, &None));
+    assert_eq!(root.outdated, []);
 }

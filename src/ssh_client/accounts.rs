@@ -1,7 +1,9 @@
 //! Whom ssh trusts with its configuration: root, the user, and on Debian a group that is nobody's
 //! but theirs.
 
-use std::path::Path;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 
 use crate::host::files::Node;
 use crate::host::permissions::Permissions;
@@ -29,6 +31,18 @@ struct User {
     name: Vec<u8>,
     uid: u32,
     gid: u32,
+    home: PathBuf,
+}
+
+/// An account that has a home.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Account<'a> {
+    /// Its name.
+    pub name: &'a [u8],
+    /// Its id.
+    pub uid: u32,
+    /// Its home directory.
+    pub home: &'a Path,
 }
 
 impl Accounts {
@@ -57,7 +71,9 @@ impl Accounts {
         };
         let user = |fields: Vec<Vec<u8>>| {
             let (uid, gid) = (number(fields.get(2))?, number(fields.get(3))?);
-            Some(User { name: fields.into_iter().next()?, uid, gid })
+            let home = fields.get(5).cloned().unwrap_or_default();
+            let home = PathBuf::from(OsString::from_vec(home));
+            Some(User { name: fields.into_iter().next()?, uid, gid, home })
         };
         let members = |fields: Vec<Vec<u8>>| {
             let names = fields.get(3)?.split(|byte| *byte == b',').map(<[u8]>::to_vec);
@@ -67,6 +83,12 @@ impl Accounts {
             users: lines(passwd).into_iter().filter_map(user).collect(),
             groups: lines(group).into_iter().filter_map(members).collect(),
         }
+    }
+
+    /// Those whose home directory is a path.
+    pub fn with_homes(&self) -> impl Iterator<Item = Account<'_>> {
+        let users = self.users.iter().filter(|user| user.home.is_absolute());
+        users.map(|user| Account { name: &user.name, uid: user.uid, home: &user.home })
     }
 
     /// Whether ssh reads a file with these permissions at all, rather than ending with "Bad owner

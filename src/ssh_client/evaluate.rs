@@ -119,14 +119,20 @@ pub fn read(tree: &Tree, dialect: &Dialect) -> Reading {
     reading
 }
 
+/// Debian's `SetupTimeOut` is the interval up to some release after 9.2, and `ConnectTimeout` in
+/// 10.0. Where a release in between takes it otherwise, its answer differs from what is computed,
+/// and nothing is edited.
+const SETUP_TIMEOUT_CONNECTS: (u16, u16) = (10, 0);
+
 /// The keyword of ours that a directive is about. ssh still knows `KeepAlive`, and Debian's has
-/// two more names for the interval.
+/// more names for the interval.
 #[must_use]
 pub fn managed(directive: &crate::sshd::syntax::Directive, dialect: &Dialect) -> Option<Keyword> {
     if directive.is("KeepAlive") {
         return Some(Keyword::TcpKeepAlive);
     }
-    if dialect.is_debian() && (directive.is("ProtocolKeepAlives") || directive.is("SetupTimeOut")) {
+    let setup = directive.is("SetupTimeOut") && dialect.version() < SETUP_TIMEOUT_CONNECTS;
+    if dialect.is_debian() && (directive.is("ProtocolKeepAlives") || setup) {
         return Some(Keyword::ServerAliveInterval);
     }
     Keyword::ALL.into_iter().find(|keyword| directive.is(keyword.name()))

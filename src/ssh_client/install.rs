@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::evaluate::{Destination, read};
 use super::judge::{self, NOBODY, Verdict, judge};
+use super::modes::Mode;
 use super::plan::Change;
 use super::tree::Tree;
 use super::{Keyword, SshClient, Whose, snapshot};
@@ -39,12 +40,22 @@ pub fn install(host: &Host, client: &SshClient, change: &Change) -> Vec<Outcome>
     if outcomes.iter().any(Outcome::failed) {
         return outcomes;
     }
+    for (done, mode) in change.modes.iter().enumerate() {
+        let changed = Outcome::of(mode.to_string(), || mode.apply(host));
+        let failed = changed.failed();
+        outcomes.push(changed);
+        if failed {
+            undo_modes(host, change.modes.get(..done).unwrap_or_default(), &mut outcomes);
+            return outcomes;
+        }
+    }
     for (done, edit) in change.edits.iter().enumerate() {
         let written = Outcome::of(edit.action(), || write(host, client, edit));
         let failed = written.failed();
         outcomes.push(written);
         if failed {
             undo(host, change.edits.get(..done).unwrap_or_default(), &mut outcomes);
+            undo_modes(host, &change.modes, &mut outcomes);
             return outcomes;
         }
     }
@@ -54,6 +65,7 @@ pub fn install(host: &Host, client: &SshClient, change: &Change) -> Vec<Outcome>
     outcomes.push(judged);
     if failed {
         undo(host, &change.edits, &mut outcomes);
+        undo_modes(host, &change.modes, &mut outcomes);
     } else {
         forget_copies(host, change, &mut outcomes);
     }
@@ -153,6 +165,13 @@ fn undo(host: &Host, edits: &[FileEdit], outcomes: &mut Vec<Outcome>) {
     for edit in edits.iter().rev() {
         let action = format!("put back {}", edit.path.display());
         outcomes.push(Outcome::of(action, || edit.undo(host)));
+    }
+}
+
+fn undo_modes(host: &Host, modes: &[Mode], outcomes: &mut Vec<Outcome>) {
+    for mode in modes.iter().rev() {
+        let action = format!("put back the mode of {}", mode.path.display());
+        outcomes.push(Outcome::of(action, || mode.undo(host)));
     }
 }
 

@@ -8,8 +8,9 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::evaluate::{Effective, read};
 use super::judge::{self, Verdict};
+use super::modes::Mode;
 use super::tree::{Entry, Tree};
-use super::{Keyword, Observed, findings, place};
+use super::{Keyword, Observed, findings, overrides, place};
 use crate::file_edit::FileEdit;
 use crate::marked;
 use crate::reconcile::{Plan, Problem, Setting, Severity, Value};
@@ -26,6 +27,8 @@ const GLOBAL: &str = "global";
 /// The correction: files are edited together, or none is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
+    /// The modes that are set right first.
+    pub modes: Vec<Mode>,
     /// The edits, in the order in which they are made.
     pub edits: Vec<FileEdit>,
     /// The tree as it was found.
@@ -35,15 +38,17 @@ pub struct Change {
 }
 
 impl fmt::Display for Change {
-    /// The unified diffs.
+    /// The modes, then the unified diffs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.modes.iter().try_for_each(|mode| writeln!(f, "{mode}"))?;
         self.edits.iter().try_for_each(|edit| write!(f, "{edit}"))
     }
 }
 
 impl Serialize for Change {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("Change", 1)?;
+        let mut object = serializer.serialize_struct("Change", 2)?;
+        object.serialize_field("modes", &self.modes)?;
         object.serialize_field("edits", &self.edits)?;
         object.end()
     }
@@ -68,6 +73,9 @@ pub fn plan(values: &BTreeMap<Keyword, Value>, observed: &Observed, policy: &Pat
     }
     let mut plan = correct(values, observed, policy);
     plan.problems.extend(findings::of(&observed.tree, &observed.reading));
+    plan.problems.extend(observed.modes.iter().map(Mode::problem));
+    plan.problems.extend(overrides::problems(&observed.overrides, values));
+    plan.problems.extend(own_blocks(values, observed));
     if let Verdict::Unasked(reason) = &observed.verdict {
         let message = format!("the values are computed, ssh was not asked: {reason}");
         plan.problems.push(Problem::new(NAME, Severity::Notice, message));
@@ -112,7 +120,10 @@ fn row(keyword: Keyword, desired: Value, context: String, effective: Option<Effe
 }
 
 fn correct(values: &BTreeMap<Keyword, Value>, observed: &Observed, policy: &Path) -> Plan<Change> {
-    let settings = rows(values, observed);
+    let settings = match observed.is_refused() {
+        true => rows_of_refused(values),
+        false => rows(values, observed),
+    };
     let mut problems = disagreements(values, observed);
     if !problems.is_empty() {
         return Plan { settings, changes: Vec::new(), problems };
@@ -122,9 +133,14 @@ fn correct(values: &BTreeMap<Keyword, Value>, observed: &Observed, policy: &Path
         problems.extend(conflicts(values, observed));
     }
     let after = target.unwrap_or_else(|| observed.tree.clone());
+    let modes = match values.is_empty() {
+        true => Vec::new(),
+        false => observed.modes.iter().filter(|mode| mode.is_wrong()).cloned().collect(),
+    };
     let edits = edits(observed, &after);
-    let change = Change { edits, before: observed.tree.clone(), candidate: after };
-    let changes = if change.edits.is_empty() { Vec::new() } else { vec![change] };
+    let change = Change { modes, edits, before: observed.tree.clone(), candidate: after };
+    let nothing = change.edits.is_empty() && change.modes.is_empty();
+    let changes = if nothing { Vec::new() } else { vec![change] };
     Plan { settings, changes, problems }
 }
 
@@ -143,6 +159,36 @@ fn rows(values: &BTreeMap<Keyword, Value>, observed: &Observed) -> Vec<Setting> 
         }
     }
     rows
+}
+
+/// What blocks of the user's own set otherwise: they come first, by the user's choice, and stay.
+#[must_use]
+pub fn own_blocks(values: &BTreeMap<Keyword, Value>, observed: &Observed) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if observed.tree.user.is_none() {
+        return problems;
+    }
+    for (keyword, wanted) in values {
+        for deviation in observed.reading.deviations(*keyword) {
+            let found = deviation.effective;
+            if found.value == *wanted {
+                continue;
+            }
+            let message = format!(
+                "{} is {} for {}, {wanted} is declared: a block of its own comes before the \
+                 defaults, and stays",
+                keyword.name(),
+                found.value,
+                deviation.context
+            );
+            let problem = Problem::new(NAME, Severity::Notice, message);
+            problems.push(match found.source {
+                Some(source) => problem.at(source.file, Some(source.line)),
+                None => problem,
+            });
+        }
+    }
+    problems
 }
 
 /// Where ssh itself says another value than we compute: then we don't know what an edit does.

@@ -52,6 +52,35 @@ as bob keepalive-policy client restore >/dev/null
 as bob test ! -e .ssh/config
 ssh_gives bob anywhere serveraliveinterval 0
 
+step "what others can write of bob's ends every ssh of his, and is closed"
+as bob 'printf "Host web1\n    ServerAliveInterval 9\n" >.ssh/config; chmod 666 .ssh/config; chmod 775 .ssh'
+[[ $(as bob ssh -G anywhere 2>&1 || true) = *"Bad owner or permissions"* ]]
+status=0
+said=$(as bob keepalive-policy client show) || status=$?
+[ "$status" = 2 ]
+[[ $said = *"/home/bob/.ssh/config: Bad owner or permissions"* ]]
+as bob keepalive-policy client apply >/dev/null
+[ "$(as bob stat -c %a .ssh .ssh/config | paste -sd ' ')" = "700 644" ]
+ssh_gives bob anywhere serveraliveinterval 77
+
+step "what a block of bob's own sets is said, by him and by root, and stays"
+ssh_gives bob web1 serveraliveinterval 9
+[[ $(as bob keepalive-policy client show web1) = *"/home/bob/.ssh/config:2, in Host web1; 77 is declared"* ]]
+[[ $(as bob keepalive-policy client diff) = *"/home/bob/.ssh/config:2: ServerAliveInterval is 9 for Host web1"* ]]
+status=0
+as bob keepalive-policy client check web1 >/dev/null || status=$?
+[ "$status" = 1 ]
+[[ $(box keepalive-policy check || true) = *"/home/bob/.ssh/config:2: bob sets ServerAliveInterval 9 for Host web1"* ]]
+
+step "what ssh refuses is said in its own words, with file and line"
+as bob 'cp .ssh/config kept; printf "Host web1\nServerAliveInterval often\n" >.ssh/config'
+[[ $(as bob keepalive-policy client show || true) = *"/home/bob/.ssh/config:2: invalid time value."* ]]
+as bob 'printf "Host WEB9 a,b\n" >.ssh/config'
+said=$(as bob keepalive-policy client show)
+[[ $said = *"/home/bob/.ssh/config:1: Host WEB9: compared with"*"/home/bob/.ssh/config:1: Host a,b: commas"* ]]
+as bob 'cat kept >.ssh/config; rm kept'
+as bob keepalive-policy client restore >/dev/null
+
 step "root by way of sudo is told to go"
 status=0
 box env SUDO_UID=1000 keepalive-policy client apply >/dev/null 2>&1 || status=$?
@@ -75,6 +104,8 @@ as alice 'printf "Host web1\n    ServerAliveInterval 9\n" >dotfiles/ssh'
 await 20 "the block to come back" ssh_gives alice anywhere serveraliveinterval 45
 as alice 'printf "\nHost web2\n    ServerAliveInterval 3\n" >>dotfiles/ssh'
 await 20 "a new host to have its own value" ssh_gives alice web2 serveraliveinterval 3
+as alice chmod 666 dotfiles/ssh
+await 20 "the file to be hers alone to write" ssh_gives alice anywhere serveraliveinterval 45
 as alice 'sed -i s/45/46/ .config/keepalive-policy.toml'
 await 20 "the new policy" ssh_gives alice anywhere serveraliveinterval 46
 

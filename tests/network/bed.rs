@@ -27,6 +27,7 @@ pub struct Network {
     holder: Child,
     root: PathBuf,
     sshd: Option<Child>,
+    instance: Option<Child>,
 }
 
 /// A session, by the port of the server that it goes to.
@@ -82,7 +83,7 @@ impl Network {
         run("ip", ["-n", &server, "link", "set", "eth0", "up"]);
         run("ip", ["-n", &client, "link", "set", "eth0", "up"]);
         let (holder, root) = hold(&server, lower.as_deref(), directory.path());
-        let mut network = Self { name, directory, holder, root, sshd: None };
+        let mut network = Self { name, directory, holder, root, sshd: None, instance: None };
         for (key, value) in sysctls {
             network.set(key, *value);
         }
@@ -131,6 +132,11 @@ impl Network {
         );
         text.push_str(lines);
         fs::write(self.ssh_directory().join("sshd_config"), text).expect("written");
+    }
+
+    /// Writes what the server's own client is given.
+    pub fn configure_client(&self, lines: &str) {
+        fs::write(self.ssh_directory().join("ssh_config"), lines).expect("written");
     }
 
     /// Starts sshd, and waits until it listens.
@@ -199,6 +205,32 @@ impl Network {
         serde_json::from_str(&text).unwrap_or_else(|error| {
             panic!("{command}: {error}: {text}{}", String::from_utf8_lossy(&output.stderr))
         })
+    }
+
+    /// What `sessions` of this machine says of the server's, from outside its namespaces.
+    pub fn sessions_from_outside(&self) -> (String, serde_json::Value) {
+        let binary = env!("CARGO_BIN_EXE_keepalive-policy");
+        let text = run(binary, ["--policy", "/nonexistent", "--format", "json", "sessions"]);
+        (format!("{}-s", self.name), serde_json::from_str(&text).expect("data"))
+    }
+
+    /// Writes the configuration of another sshd of the server, and starts it.
+    pub fn start_instance(&mut self, name: &str, port: u16, lines: &str) {
+        let text = format!(
+            "Port {port}\nAddressFamily inet\nHostKey /etc/ssh/host\nAuthorizedKeysFile \
+             /etc/ssh/user.pub\nPidFile none\nUsePAM no\nStrictModes no\nPermitRootLogin yes\n\
+             UseDNS no\n{lines}"
+        );
+        fs::write(self.ssh_directory().join(name), text).expect("written");
+        let file = format!("/etc/ssh/{name}");
+        let mut sshd = self.at_server(&["/usr/sbin/sshd", "-D", "-f", &file]);
+        let null = || Stdio::null();
+        let started = sshd.stdin(null()).stdout(null()).stderr(null()).spawn();
+        self.instance = Some(started.expect("sshd starts"));
+        let listens = ["ss", "-Htln", &format!("sport = :{port}")];
+        await_some(20, "the instance to listen", || {
+            (!self.server(&listens).stdout.is_empty()).then_some(())
+        });
     }
 
     /// Opens a session that runs `command`, and waits for its first line.
@@ -347,7 +379,7 @@ impl Drop for Network {
             let _ = Command::new("kill").arg("-KILL").args(pids.split_whitespace()).output();
         }
         let _ = self.holder.wait();
-        if let Some(sshd) = &mut self.sshd {
+        for sshd in self.sshd.iter_mut().chain(&mut self.instance) {
             let _ = sshd.wait();
         }
         for end in ["s", "c"] {

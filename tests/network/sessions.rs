@@ -119,3 +119,30 @@ fn sessions_from_before_are_told_apart() {
     assert_eq!(outdated(current), [""; 0]);
     assert!(current["timer_expires_s"].as_f64().is_some_and(|left| left <= 60.0), "{current}");
 }
+
+/// A second sshd, and namespaces seen from outside.
+#[test]
+fn sessions_of_instances_and_of_named_namespaces_are_listed() {
+    let mut network = Network::new(None, &[("net.ipv4.tcp_keepalive_time", 1234)]);
+    network.configure(2301..=2302, "TCPKeepAlive yes\n");
+    network.write_policy(
+        "[[sshd_config.instance]]\nfile = '/etc/ssh/sftp_config'\nunit = 'kp-sftp.service'\n",
+    );
+    network.start_sshd();
+    network.start_instance("sftp_config", 2303, "TCPKeepAlive no\n");
+    let _own = network.session(2301, "cat", &[]);
+    let _instances = network.session(2303, "cat", &[]);
+    let sessions = network.keepalive_policy("sessions");
+    let (own, instances) = (find(&sessions, 2301), find(&sessions, 2303));
+    assert_eq!((&own["unit"], &own["timer"]), (&Json::Null, &"keepalive".into()));
+    assert_eq!(
+        (&instances["unit"], &instances["timer"]),
+        (&"kp-sftp.service".into(), &"off".into())
+    );
+    // By the host's own TCPKeepAlive it would be called outdated.
+    assert_eq!(outdated(instances), [""; 0], "{instances}");
+    let (name, sessions) = network.sessions_from_outside();
+    let own = find(&sessions, 2301);
+    assert_eq!((&own["netns"], &own["user"]), (&name.into(), &"root".into()), "{own}");
+    assert!(own["timer_expires_s"].as_f64().is_some_and(|left| left <= 1234.0), "{own}");
+}

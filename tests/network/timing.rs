@@ -18,7 +18,9 @@ const SYSCTLS: [(&str, u32); 4] = [
     ("net.ipv4.tcp_retries2", 5),
 ];
 
-const POLICY: &str = "[ssh_config]\nServerAliveInterval = 2\nServerAliveCountMax = 2\n";
+/// What the policy declares, and what is in force: `explain` is about the latter.
+const POLICY: &str = "[ssh_config]\nServerAliveInterval = 9\n";
+const CLIENT: &str = "ServerAliveInterval 2\nServerAliveCountMax 2\n";
 
 /// Longer than anything that is measured here; what is there for as long counts as never gone.
 const LIMIT: Duration = Duration::from_secs(32);
@@ -53,6 +55,7 @@ fn on_debian_13() {
 fn hold_against_reality(suite: Option<&str>) {
     let mut network = Network::new(suite, &SYSCTLS);
     network.configure(2201..=LIVING, &blocks());
+    network.configure_client(CLIENT);
     network.write_policy(POLICY);
     let explained = network.keepalive_policy("explain");
     network.start_sshd();
@@ -90,6 +93,10 @@ fn hold_against_reality(suite: Option<&str>) {
     measured.insert("the client, server frozen".to_owned(), (said, client_gone));
     let living = population(&explained, &format!("to this host, Match LocalPort {LIVING}"));
     measured.insert("silence".to_owned(), (living["signs"][0]["every_s"].clone(), Some(quietest)));
+    for (name, (said, measured)) in &measured {
+        let measured = measured.map_or(f64::NAN, |measured| measured.as_secs_f64());
+        eprintln!("{}: {name}: said {said} s, measured {measured:.2} s", explained["openssh"]);
+    }
     let off: Vec<String> = measured
         .iter()
         .filter(|(_, (said, measured))| !agree(said, *measured))

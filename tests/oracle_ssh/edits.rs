@@ -11,7 +11,7 @@ use keepalive_policy::ssh_client::{SshClient, Whose, evaluate};
 use super::lines::Dice;
 use super::trees::{Answer, Files};
 use super::values::compare;
-use super::{HOSTS, dialect, setting};
+use super::{HOSTS, dialect, release, setting};
 
 /// Every file of the host with its mode, what we keep aside left out.
 fn picture(root: &Path) -> Vec<(PathBuf, u32, Vec<u8>)> {
@@ -141,6 +141,6 @@ fn edits_win_change_nothing_else_and_can_be_undone() {
             Err((message, files)) => panic!("seed {seed}: {message}\n{}", files.show()),
         }
     }
-    eprintln!("{in_force} of {count} in force");
+    eprintln!("{in_force} of {count} in force by the ssh of {}", release());
     assert!(in_force * 10 >= count * 8, "only {in_force} of {count} came into force");
 }

@@ -8,7 +8,7 @@ use keepalive_policy::ssh_client::evaluate::{self, Destination, Reading};
 
 use super::lines::Dice;
 use super::trees::{Answer, Files};
-use super::{HOSTS, dialect, setting};
+use super::{HOSTS, dialect, release, setting};
 
 /// What differs between our reading and ssh's answers; and how many values could not be told.
 pub fn compare(
@@ -73,6 +73,9 @@ fn every_value_is_the_one_that_ssh_uses() {
             Err(difference) => panic!("seed {seed}: {difference}\n{}", files.show()),
         }
     }
-    eprintln!("{count} trees, {refused} refused, {untold} values that a command decides");
+    let release = release();
+    eprintln!(
+        "{count} trees of {release}, {refused} refused, {untold} values that a command decides"
+    );
     assert!(count < 50 || refused > 0 && refused < count / 2, "{refused} of {count} were refused");
 }

@@ -24,6 +24,7 @@ struct Checked {
     agrees: bool,
     compliant: bool,
     settings: Vec<Row>,
+    problems: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -79,6 +80,7 @@ pub(super) fn run(mine: &Mine<'_>, host: &str) -> u8 {
         host: host.to_owned(),
         agrees: settings.iter().all(Row::agrees),
         compliant: settings.iter().all(Row::is_compliant),
+        problems: super::show::problems(&observed),
         settings,
     };
     mine.invocation.print(&checked, || render(&checked));
@@ -126,6 +128,9 @@ fn render(checked: &Checked) -> String {
             shown(row.real),
             shown(row.computed)
         ));
+    }
+    for problem in &checked.problems {
+        text.push_str(&format!("note: {problem}\n"));
     }
     text
 }

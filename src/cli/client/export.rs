@@ -50,8 +50,12 @@ fn patch(mine: &Mine<'_>, path: &Path, interval: u32) -> Result<String, HostErro
         action: "left as it is",
         source,
     };
-    let Node::File(file) = mine.host.read(path)? else {
-        return Err(refused(std::io::Error::other("not a regular file")));
+    let file = match mine.host.read(path)? {
+        Node::File(file) => file,
+        Node::Missing | Node::Dangling => {
+            return Err(refused(std::io::Error::other("no such file")));
+        }
+        _ => return Err(refused(std::io::Error::other("not a regular file"))),
     };
     let after = securecrt::patch(&file.bytes, interval)
         .map_err(|error| refused(std::io::Error::other(error)))?;

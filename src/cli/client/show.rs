@@ -1,6 +1,6 @@
 //! `client show`: what each host gets, and why.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -10,6 +10,7 @@ use crate::reconcile::{Resource, Source, Value};
 use crate::ssh_client::condition::Condition;
 use crate::ssh_client::evaluate::{Destination, Effective, Reading};
 use crate::ssh_client::judge::{NOBODY, Verdict};
+use crate::ssh_client::modes::Mode;
 use crate::ssh_client::{Keyword, Observed, SshClient, Whose};
 
 /// What any host gets that no line is about.
@@ -27,6 +28,8 @@ struct Shown {
 struct Row {
     host: String,
     name: &'static str,
+    /// What the policy declares.
+    desired: Option<Value>,
     /// `None` where it could not be told.
     effective: Option<Value>,
     source: Option<Source>,
@@ -42,25 +45,39 @@ pub(super) fn run(mine: &Mine<'_>, hosts: &[String]) -> u8 {
         Err(error) => return complain(&error),
     };
     let problems = problems(&observed);
-    let refused = matches!(observed.verdict, Verdict::Refused(_));
-    let rows = if refused { Vec::new() } else { rows(mine, hosts, &observed.reading) };
+    // Without a policy there is nothing to compare with, and all the same something to show.
+    let declared = match mine.is_declared().then(|| mine.load()) {
+        Some(Ok(policy)) => policy.ssh_config.values(),
+        Some(Err(_)) | None => BTreeMap::new(),
+    };
+    let refused = observed.is_refused();
+    let rows = match refused {
+        true => Vec::new(),
+        false => rows(mine, hosts, &observed.reading, &declared),
+    };
     let untold = rows.iter().any(|row| row.effective.is_none());
     let shown = Shown { version: 1, hosts: rows, problems };
     mine.invocation.print(&shown, || render(&shown));
     if refused || untold { crate::cli::ERROR } else { 0 }
 }
 
-fn problems(observed: &Observed) -> Vec<String> {
+pub(super) fn problems(observed: &Observed) -> Vec<String> {
     let refused = match &observed.verdict {
         Verdict::Refused(complaints) => complaints.iter().map(ToString::to_string).collect(),
         Verdict::Unasked(reason) => vec![format!("ssh was not asked: {reason}")],
         Verdict::Accepted(_) => Vec::new(),
     };
     let odd = crate::ssh_client::findings::of(&observed.tree, &observed.reading);
-    refused.into_iter().chain(odd.iter().map(ToString::to_string)).collect()
+    let modes = observed.modes.iter().map(Mode::problem);
+    refused.into_iter().chain(modes.chain(odd).map(|problem| problem.to_string())).collect()
 }
 
-fn rows(mine: &Mine<'_>, hosts: &[String], reading: &Reading) -> Vec<Row> {
+fn rows(
+    mine: &Mine<'_>,
+    hosts: &[String],
+    reading: &Reading,
+    declared: &BTreeMap<Keyword, Value>,
+) -> Vec<Row> {
     let names: Vec<String> = if hosts.is_empty() { aliases(reading) } else { hosts.to_vec() };
     let mut rows = Vec::new();
     for host in &names {
@@ -70,6 +87,7 @@ fn rows(mine: &Mine<'_>, hosts: &[String], reading: &Reading) -> Vec<Row> {
             rows.push(Row {
                 host: host.clone(),
                 name: keyword.name(),
+                desired: declared.get(&keyword).copied(),
                 why: why(keyword, found.as_ref(), reading),
                 effective: found.as_ref().map(|found| found.value),
                 source: found.and_then(|found| found.source),
@@ -124,7 +142,14 @@ fn render(shown: &Shown) -> String {
         let name = if row.host == last { "" } else { row.host.as_str() };
         last = &row.host;
         let value = row.effective.map_or_else(|| "?".to_owned(), |value| value.to_string());
-        text.push_str(&format!("{name:host$}  {:<19}  {value:>5}  {}\n", row.name, row.why));
+        let declared = match row.desired.filter(|desired| row.effective != Some(*desired)) {
+            Some(desired) => format!("; {desired} is declared"),
+            None => String::new(),
+        };
+        text.push_str(&format!(
+            "{name:host$}  {:<19}  {value:>5}  {}{declared}\n",
+            row.name, row.why
+        ));
     }
     for problem in &shown.problems {
         text.push_str(&format!("note: {problem}\n"));

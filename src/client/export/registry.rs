@@ -72,7 +72,10 @@ pub(super) fn windows_tcp(time: u32, interval: u32) -> Vec<u8> {
                peer's kernel answers, and 10 probes without an answer end the connection: the number \
                is fixed since Windows Vista",
         certainty: Certainty::Documented,
-        more: &["The values are milliseconds"],
+        more: &[
+            "The values are milliseconds",
+            "Certain are names and units; that it takes a reboot is general knowledge",
+        ],
     };
     let key = r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters";
     let values =

@@ -6,6 +6,8 @@ fn session(peer: &str, user: &str, age: u64) -> Session {
     Session {
         peer: peer.parse().unwrap(),
         local: "10.0.0.1:22".parse().unwrap(),
+        unit: None,
+        netns: None,
         user: Some(user.to_owned()),
         pid: Some(7),
         age: Some(age),
@@ -54,7 +56,7 @@ fn when_all_is_well_it_says_so() {
     let text = table(&two, false, Style::PLAIN);
     assert!(
         text.ends_with(
-            "\nAll sessions run on the settings in force.\nUsers and ages are shown to root only.\n"
+            "\nAll sessions run on the settings in force.\nUsers, ages and other network namespaces are shown to root only.\n"
         ),
         "{text}"
     );
@@ -75,5 +77,22 @@ fn a_timer_alone_is_waited_for() {
              at once, log in again.\n"
         ),
         "{text}"
+    );
+}
+
+#[test]
+fn sessions_of_other_sshds_and_namespaces_say_so() {
+    let mut sftp = session("192.0.2.1:9", "bob", 5);
+    (sftp.unit, sftp.netns) = (Some("sftp.service".to_owned()), Some("blue".to_owned()));
+    let text = table(&[sftp, session("192.0.2.1:8", "eve", 5)], true, Style::PLAIN);
+    assert_eq!(
+        text,
+        "    PEER         USER  AGE  QUIET  KERNEL TIMER     UNACKED
+ok  192.0.2.1:9  bob   5 s   10 s  keepalive 9 min        0
+     sftp.service, netns blue
+ok  192.0.2.1:8  eve   5 s   10 s  keepalive 9 min        0
+
+All sessions run on the settings in force.
+"
     );
 }

@@ -50,7 +50,8 @@ ok     net.ipv4.tcp_keepalive_intvl  boot         600          -  -
 
 conflict: sysctl: /etc/sysctl.conf:7: cannot be won by ordering
 
-1 of 2 settings in force. `keepalive-policy diff` shows what would be changed, `keepalive-policy apply` does it.
+1 of 2 settings in force. `keepalive-policy diff` shows what would be changed,
+`keepalive-policy apply` does it.
 ";
     assert_eq!(check(&[report(false)], Style::PLAIN), expected);
 }

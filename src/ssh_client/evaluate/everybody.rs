@@ -14,7 +14,28 @@ pub struct Deviation {
     pub effective: Effective,
 }
 
+/// A line that sets a keyword, and for whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line<'r> {
+    /// Its block, and those around it; `None` outside all.
+    pub context: Option<String>,
+    /// What it sets.
+    pub effective: &'r Effective,
+    /// Whether that is for everybody; `Some(false)`: for nobody, `None`: for some.
+    pub for_everybody: Option<bool>,
+}
+
 impl Reading {
+    /// Every line about `keyword`, in the order in which ssh reads them.
+    pub fn lines(&self, keyword: Keyword) -> impl Iterator<Item = Line<'_>> {
+        let final_pass = self.wants_final_pass();
+        self.assignments(keyword, final_pass).map(|(block, effective, for_everybody)| Line {
+            context: block.map(|block| self.context(block)),
+            effective,
+            for_everybody,
+        })
+    }
+
     /// The value for a destination that meets only what all meet.
     #[must_use]
     pub fn global(&self, keyword: Keyword) -> Effective {

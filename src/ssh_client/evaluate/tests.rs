@@ -108,3 +108,20 @@ fn a_file_that_others_can_write_ends_ssh() {
     let refusals = read(&files, &debian()).refusals;
     assert_eq!(refusals[0].message, format!("Bad owner or permissions on {USER}"));
 }
+
+#[test]
+fn setup_time_out_of_debian_12_is_no_interval_in_debian_13() {
+    for (banner, expected) in [
+        (&b"OpenSSH_9.2p1 Debian-2+deb12u10"[..], [4, 4]),
+        (b"OpenSSH_10.0p2 Debian-7+deb13u4", [0, 4]),
+        (b"OpenSSH_9.2p1", [0, 0]),
+    ] {
+        let dialect = Dialect::from_banner(banner).unwrap().of_client();
+        let found = ["SetupTimeOut 4", "ProtocolKeepAlives 4"].map(|line| {
+            let directives = crate::sshd::syntax::directives(line.as_bytes(), &dialect);
+            let is_interval = |one| managed(one, &dialect) == Some(Keyword::ServerAliveInterval);
+            if directives.iter().any(is_interval) { 4 } else { 0 }
+        });
+        assert_eq!(found, expected, "{}", String::from_utf8_lossy(banner));
+    }
+}

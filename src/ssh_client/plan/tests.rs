@@ -3,8 +3,10 @@ use std::os::unix::fs::PermissionsExt;
 
 use crate::host::Host;
 use crate::policy::SshConfig;
-use crate::reconcile::{Mode, Report, Severity, Value, reconcile};
-use crate::ssh_client::SshClient;
+use crate::reconcile::{Mode, Report, Resource, Severity, Value, reconcile};
+use crate::ssh_client::judge::Verdict;
+use crate::ssh_client::tree::UserFile;
+use crate::ssh_client::{SshClient, Whose};
 
 const DROP_IN: &str = "etc/ssh/ssh_config.d/00-keepalive-policy.conf";
 
@@ -133,4 +135,103 @@ fn patterns_that_match_nothing_are_named_with_their_line() {
     assert!(report.in_force(), "{report:#?}");
     assert_eq!(words.len(), 3, "{words:?}");
     assert!(words[0].contains("commas don't separate patterns"), "{words:?}");
+}
+
+/// alice is who runs this.
+fn alice() -> SshClient {
+    let user = UserFile::of("/home/alice".into());
+    SshClient { whose: Whose::Users(user), ..SshClient::default() }
+}
+
+fn of_alice(file: Option<&str>) -> Tree {
+    let tree = Tree::new("");
+    fs::create_dir_all(tree.0.path().join("home/alice/.ssh")).unwrap();
+    if let Some(text) = file {
+        tree.put("home/alice/.ssh/config", text, 0o600);
+    }
+    tree.set_mode("home/alice/.ssh", 0o700);
+    tree
+}
+
+impl Tree {
+    fn set_mode(&self, path: &str, mode: u32) {
+        fs::set_permissions(self.0.path().join(path), Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn of_alice(&self, mode: Mode) -> Report {
+        let desired = SshConfig { server_alive_interval: Some(120), ..SshConfig::default() };
+        reconcile(&alice(), &Host::at(self.0.path()), &desired, mode)
+    }
+}
+
+fn told(report: &Report) -> Vec<String> {
+    report.problems.iter().map(ToString::to_string).filter(|told| !told.contains("asked")).collect()
+}
+
+#[test]
+fn what_others_can_write_of_a_users_is_closed() {
+    let tree = of_alice(Some("Host web1\n"));
+    tree.set_mode("home/alice/.ssh", 0o775);
+    tree.set_mode("home/alice/.ssh/config", 0o666);
+    let looked = tree.of_alice(Mode::Audit);
+    assert_eq!(looked.settings[0].effective, None, "ssh ends with an error");
+    assert!(!looked.in_force());
+    assert!(
+        looked.pending[0].text.starts_with(
+            "mode of /home/alice/.ssh: 0775 becomes 0700\nmode of /home/alice/.ssh/config: 0666 \
+             becomes 0644\n--- "
+        ),
+        "{}",
+        looked.pending[0].text
+    );
+    assert_eq!(
+        told(&looked),
+        [
+            "/home/alice/.ssh: others can write it (mode 0775), so sshd takes no key from it; 0700 \
+             is wanted",
+            "/home/alice/.ssh/config: Bad owner or permissions: ssh ends with an error for every \
+             host, because others can write it (mode 0666); 0644 is wanted"
+        ]
+    );
+    let done = tree.of_alice(Mode::Enforce);
+    assert!(done.in_force(), "{done:#?}");
+    assert_eq!(told(&done), [""; 0]);
+    assert_eq!(tree.mode("home/alice/.ssh"), 0o700);
+    assert_eq!(tree.mode("home/alice/.ssh/config"), 0o644);
+    assert!(tree.of_alice(Mode::Enforce).outcomes.is_empty());
+}
+
+#[test]
+fn what_others_can_only_see_is_told_and_stays() {
+    let tree = of_alice(Some(""));
+    tree.set_mode("home/alice/.ssh", 0o755);
+    let done = tree.of_alice(Mode::Enforce);
+    assert!(done.in_force(), "{done:#?}");
+    let expected = "/home/alice/.ssh: others can look into it (mode 0755); ssh recommends 0700";
+    assert_eq!(told(&done), [expected]);
+    assert_eq!(tree.mode("home/alice/.ssh"), 0o755);
+}
+
+#[test]
+fn a_users_own_blocks_that_say_otherwise_are_told_and_stay() {
+    let config = "Host web1\n    ServerAliveInterval 9\nHost db\n    ServerAliveInterval 120\n";
+    let tree = of_alice(Some(config));
+    let done = tree.of_alice(Mode::Enforce);
+    assert!(done.in_force(), "{done:#?}");
+    let expected = "/home/alice/.ssh/config:2: ServerAliveInterval is 9 for Host web1, 120 is \
+                    declared: a block of its own comes before the defaults, and stays";
+    assert_eq!(told(&done), [expected]);
+    assert!(tree.get("home/alice/.ssh/config").unwrap().starts_with(config));
+}
+
+/// A pass of the daemon costs no process where nothing is declared.
+#[test]
+fn where_nothing_is_declared_no_ssh_is_asked() {
+    let tree = Tree::new(INCLUDES);
+    let (host, client) = (Host::at(tree.0.path()), SshClient::default());
+    let observed = client.observe_for(&host, &SshConfig::default()).unwrap();
+    assert_eq!(observed.verdict, Verdict::Unasked("nothing was to be asked".to_owned()));
+    tree.reconcile(Mode::Enforce);
+    let observed = client.observe_for(&host, &SshConfig::default()).unwrap();
+    assert!(matches!(observed.verdict, Verdict::Accepted(_)), "something of ours is left");
 }
