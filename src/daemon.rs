@@ -19,28 +19,28 @@ use crate::ssh_client::{SshClient, Whose};
 use crate::sysctl::boot::Boot;
 use crate::sysctl::live::Live;
 
-pub mod ears;
 mod kinds;
-mod obedience;
+pub mod metrics_file;
 pub mod pace;
-mod parties;
+mod policy_change;
 pub mod reconciler;
+mod reconcilers;
 pub mod rival;
-pub mod scribe;
 pub mod service;
 pub mod state;
 pub mod sweep;
 pub mod trigger;
+pub mod watches;
 pub mod watching;
 pub mod witness;
 
-use ears::Ears;
-use obedience::Announced;
-use parties::Party;
+use policy_change::Announced;
 use reconciler::{Due, Orders, Seen};
+use reconcilers::Reconciler;
 use service::Service;
 use state::State;
 use trigger::Trigger;
+use watches::Watches;
 use watching::{Heard, Hearing, Names};
 use witness::Witness;
 
@@ -80,7 +80,7 @@ pub fn run(host: Host, policy: Policy, whose: Whose) -> u8 {
 }
 
 async fn serve(host: Host, policy: Policy, whose: Whose) -> std::io::Result<u8> {
-    let misplaced = obedience::misplaced(&host, &policy, &whose);
+    let misplaced = policy_change::misplaced(&host, &policy, &whose);
     for problem in &misplaced {
         say(Weight::Error, Line::Refused, &problem.to_string());
     }
@@ -102,7 +102,7 @@ async fn serve(host: Host, policy: Policy, whose: Whose) -> std::io::Result<u8> 
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hangup.recv() => daemon.reload(),
-            heard = daemon.ears.heard() => daemon.take_in(heard),
+            heard = daemon.watches.heard() => daemon.take_in(heard),
             Some(seen) = daemon.reports.recv() => daemon.take(seen),
             Some(()) = daemon.policy_changed.recv() => daemon.reload_if_changed(),
             () = tick(&mut ping) => daemon.ping(),
@@ -129,12 +129,12 @@ struct Daemon {
     generation: u64,
     announced: Option<Announced>,
     orders: watch::Sender<Orders>,
-    parties: BTreeMap<String, Party>,
+    reconcilers: BTreeMap<String, Reconciler>,
     reports: mpsc::Receiver<Seen>,
     reporting: mpsc::Sender<Seen>,
     policy_due: Arc<Due>,
     policy_changed: mpsc::Receiver<()>,
-    ears: Ears,
+    watches: Watches,
     witness: Option<Witness>,
     service: Service,
     state: State,
@@ -150,14 +150,14 @@ impl Daemon {
         let policy_due = Arc::new(Due::default());
         let policy_changed = reconciler::settled(Arc::clone(&policy_due));
         let mut daemon = Self {
-            ears: Ears::new(&host),
+            watches: Watches::new(&host),
             host,
             whose,
             policy,
             generation: 1,
             announced: Some(Announced { generation: 1, read: monotonic(), awaited: true }),
             orders,
-            parties: BTreeMap::new(),
+            reconcilers: BTreeMap::new(),
             reports,
             reporting,
             policy_due,
@@ -183,8 +183,8 @@ impl Daemon {
 
     fn hear(&self, names: &Names) {
         for name in names {
-            match self.parties.get(&**name) {
-                Some(party) => party.due.mark(),
+            match self.reconcilers.get(&**name) {
+                Some(reconciler) => reconciler.due.mark(),
                 None => self.policy_due.mark(),
             }
         }
@@ -212,10 +212,10 @@ impl Daemon {
         }
         // What could not be looked at says nothing of where to listen.
         if !blind {
-            self.ears.set(&name, &watched);
+            self.watches.set(&name, &watched);
         }
         if let (Some(witness), false) = (&self.witness, name == Live::LOCK) {
-            self.ears.places().for_each(|place| witness.observe(place));
+            self.watches.places().for_each(|place| witness.observe(place));
         }
         if rereads_files {
             self.watch_policy();
@@ -225,7 +225,7 @@ impl Daemon {
 
     /// Tells the world, once everything has been looked at.
     fn publish(&mut self) {
-        let names: Vec<String> = self.parties.keys().cloned().collect();
+        let names: Vec<String> = self.reconcilers.keys().cloned().collect();
         if !self.state.complete(&names, 1) {
             return;
         }
@@ -244,8 +244,9 @@ impl Daemon {
 
     /// Says that we are alive, unless a pass is stuck: then the service manager shall restart us.
     fn ping(&self) {
-        let stuck = self.parties.values().any(|party| {
-            party.task.is_finished() || party.busy.elapsed().is_some_and(|since| since > STUCK)
+        let stuck = self.reconcilers.values().any(|reconciler| {
+            reconciler.task.is_finished()
+                || reconciler.busy.elapsed().is_some_and(|since| since > STUCK)
         });
         if !stuck {
             self.service.ping();
@@ -254,12 +255,12 @@ impl Daemon {
 
     /// Lets running passes end, so that nothing is left half-done.
     async fn stop(self) {
-        let Self { host, orders, parties, mut reports, service, mut state, .. } = self;
+        let Self { host, orders, reconcilers, mut reports, service, mut state, .. } = self;
         service.stopping();
         drop(orders);
         reports.close();
-        for (name, party) in parties {
-            if timeout(LAST_PASS, party.task).await.is_err() {
+        for (name, reconciler) in reconcilers {
+            if timeout(LAST_PASS, reconciler.task).await.is_err() {
                 let message = format!("{name}: the last pass did not end in time");
                 say(Weight::Warning, Line::Stop, &message);
             }

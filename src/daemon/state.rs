@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::metrics_file::{MetricsFile, Page};
 use super::reconciler::{POLL, Seen};
 use super::rival;
-use super::scribe::{Page, Scribe};
 use super::service::Service;
 use super::trigger::Trigger;
 use crate::host::Host;
@@ -41,7 +41,7 @@ pub struct State {
     policy_read: u64,
     written: Option<Status>,
     write_failed: bool,
-    scribe: Option<Scribe>,
+    metrics: Option<MetricsFile>,
 }
 
 impl Default for State {
@@ -62,7 +62,7 @@ impl Default for State {
             policy_read: 0,
             written: None,
             write_failed: false,
-            scribe: None,
+            metrics: None,
         }
     }
 }
@@ -278,15 +278,15 @@ impl State {
             };
             Page { path: path.clone(), text: metrics::render(&self.counts, &now) }
         });
-        if page.is_some() || self.scribe.is_some() {
-            self.scribe.get_or_insert_with(Scribe::start).write(page);
+        if page.is_some() || self.metrics.is_some() {
+            self.metrics.get_or_insert_with(MetricsFile::start).write(page);
         }
     }
 
     /// The daemon stops: what it wrote about itself is no longer true.
     pub async fn withdraw(&mut self, host: &Host) {
-        if let Some(scribe) = self.scribe.take() {
-            scribe.withdraw().await;
+        if let Some(metrics_file) = self.metrics.take() {
+            metrics_file.withdraw().await;
         }
         if let Err(error) = Status::clear(host) {
             say(Weight::Warning, Kind::Failed, &error.to_string());

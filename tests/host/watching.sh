@@ -233,7 +233,7 @@ read -r -t 0.5 <> <(:) || true
 [ "$(looks)" = "$before" ]
 echo 'a file that is no longer included               wakes nobody'
 
-echo "deaf ears: a value written where no event tells of it"
+echo "a value written where no event tells of it"
 printf '\n[daemon]\nresync_interval = "2s"\nlive_interval = "1s"\n' >"$work/tail"
 sed -i '/^\[daemon\]$/,$d' "$(box_path $policy)"
 cat "$work/tail" >>"$(box_path $policy)"

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::reconciler::{self, Busy, Due, Kind, Seen, Wiring};
 use super::watching::Names;
-use super::{Daemon, ears, kinds};
+use super::{Daemon, kinds, watches};
 use crate::governed;
 use crate::reconcile::Resource;
 use crate::report::journal::{Kind as Line, Weight, say};
@@ -20,7 +20,7 @@ use crate::sysctl::live::named::Named;
 
 /// One reconciler's handles.
 #[derive(Debug)]
-pub(super) struct Party {
+pub(super) struct Reconciler {
     pub due: Arc<Due>,
     pub busy: Arc<Busy>,
     pub task: JoinHandle<()>,
@@ -59,7 +59,7 @@ impl Daemon {
         });
         for instance in instances {
             let name = format!("{} {}", Sshd::LOCK, instance.file.display());
-            if !self.parties.contains_key(&name) {
+            if !self.reconcilers.contains_key(&name) {
                 self.spawn(&name, Some(instance.clone()), Sshd::of(instance), kinds::sshd());
             }
         }
@@ -82,24 +82,25 @@ impl Daemon {
         };
         let run = reconciler::run(Arc::new(resource), self.host.clone(), kind, wiring);
         let task = tokio::spawn(run);
-        self.parties.insert(name.to_owned(), Party { due, busy, task, deaf, instance });
+        self.reconcilers.insert(name.to_owned(), Reconciler { due, busy, task, deaf, instance });
     }
 
     /// Whether this is about an instance of sshd that the policy no longer names, and in which
     /// nothing of ours is left.
     pub(super) fn is_done_with(&self, seen: &Seen) -> bool {
-        let instance = self.parties.get(&seen.name).and_then(|party| party.instance.as_ref());
+        let instance =
+            self.reconcilers.get(&seen.name).and_then(|reconciler| reconciler.instance.as_ref());
         instance.is_some_and(|instance| !self.policy.sshd_instances.contains(instance))
             && seen.generation == self.generation
             && seen.report.in_force()
     }
 
     pub(super) fn retire(&mut self, name: &str) {
-        if let Some(party) = self.parties.remove(name) {
+        if let Some(reconciler) = self.reconcilers.remove(name) {
             // Its pass is over; what waits is only for the next one, which would find nothing to do.
-            party.task.abort();
+            reconciler.task.abort();
         }
-        self.ears.forget(name);
+        self.watches.forget(name);
         self.state.forget(name);
     }
 
@@ -107,14 +108,15 @@ impl Daemon {
     /// that no longer are have missed nothing, since a new watch makes them look.
     pub(super) fn deafen(&self, parties: &Names, deaf: &Names) {
         // Whoever rereads files rereads the policy, too.
-        let policy = deaf.contains(ears::POLICY);
-        for (name, party) in self.parties.iter().filter(|(name, _)| parties.contains(name.as_str()))
+        let policy = deaf.contains(watches::POLICY);
+        for (name, reconciler) in
+            self.reconcilers.iter().filter(|(name, _)| parties.contains(name.as_str()))
         {
             let rereads = policy && [Boot::LOCK, SshClient::LOCK].contains(&name.as_str());
             let deaf = rereads || deaf.contains(name.as_str());
-            if party.deaf.swap(deaf, Ordering::Relaxed) != deaf {
+            if reconciler.deaf.swap(deaf, Ordering::Relaxed) != deaf {
                 // It waits by its old interval otherwise.
-                party.due.mark();
+                reconciler.due.mark();
             }
         }
     }

@@ -26,12 +26,12 @@ pub struct Page {
 
 /// Writes the last of all pages that it is given.
 #[derive(Debug)]
-pub struct Scribe {
+pub struct MetricsFile {
     pages: watch::Sender<Option<Page>>,
     task: JoinHandle<()>,
 }
 
-impl Scribe {
+impl MetricsFile {
     /// Inside the runtime.
     #[must_use]
     pub fn start() -> Self {

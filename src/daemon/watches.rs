@@ -21,12 +21,12 @@ const FILES_PATIENCE: Duration = Duration::from_secs(10);
 
 /// All watches.
 #[derive(Debug)]
-pub struct Ears {
+pub struct Watches {
     live: Watch,
     files: Watch,
 }
 
-impl Ears {
+impl Watches {
     /// Nothing is watched yet.
     #[must_use]
     pub fn new(host: &Host) -> Self {

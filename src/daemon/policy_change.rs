@@ -106,7 +106,7 @@ impl Daemon {
     pub(super) fn watch_policy(&mut self) {
         let main = self.policy.path.clone();
         let files = BTreeSet::from([policy::fragment::directory(&main), main]);
-        self.ears.set_policy(&files);
+        self.watches.set_policy(&files);
     }
 
     pub(super) fn call_witness(&mut self) {
