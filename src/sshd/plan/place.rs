@@ -170,6 +170,9 @@ struct Search<'a> {
     text: Text<'a>,
     dialect: &'a Dialect,
     places: &'a Places,
+    /// The drop-ins in the order of preference. One of ours that wins where it stands stays there: a
+    /// neighbour that comes and goes would cost two reloads of sshd each time.
+    drop_ins: Vec<&'a PathBuf>,
 }
 
 impl<'a> Search<'a> {
@@ -178,14 +181,17 @@ impl<'a> Search<'a> {
         // Without the command line's values: those beat every place alike.
         let before = evaluate(base, &BTreeMap::new(), dialect);
         let text = Text { values: &desired.values, policy };
-        Self { base, before, desired: &desired.values, text, dialect, places }
+        let mut drop_ins: Vec<&PathBuf> = places.drop_ins.iter().collect();
+        let is_ours = |path: &Path| own_content(&seen.tree, path).is_some_and(edit::has_header);
+        drop_ins.sort_by_key(|path| !is_ours(path));
+        Self { base, before, desired: &desired.values, text, dialect, places, drop_ins }
     }
 
     /// The places in the order of preference.
     fn candidates(&self, goal: Goal) -> impl Iterator<Item = Tree> {
         let forms: &[bool] = if goal == Goal::Everybody { &[false, true] } else { &[false] };
         let both = move |place: Option<&'a PathBuf>| forms.iter().map(move |beat| (place, *beat));
-        let drop_ins = self.places.drop_ins.iter().map(Some);
+        let drop_ins = self.drop_ins.iter().copied().map(Some);
         drop_ins.chain([None]).flat_map(both).filter_map(|(place, beat)| match place {
             Some(path) => self.with_drop_in(path, beat),
             None => self.with_block(beat),
