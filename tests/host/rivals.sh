@@ -21,7 +21,8 @@ box systemctl enable --now --quiet "$unit"
 mark_journal
 rival time 'echo 7200 >/proc/sys/net/ipv4/tcp_keepalive_time'
 rival intvl 'echo 9 >/proc/sys/net/ipv4/tcp_keepalive_intvl'
-rival sshd 'echo "ClientAliveInterval 7" >/etc/ssh/sshd_config.d/00-cloud-init.conf'
+# One that also purges what it does not know, or ours would win once and for all.
+rival sshd 'cd /etc/ssh/sshd_config.d; echo "ClientAliveInterval 7" >00-cloud-init.conf; rm -f *keepalive-policy.conf'
 
 for setting in net.ipv4.tcp_keepalive_time net.ipv4.tcp_keepalive_intvl ClientAliveInterval; do
     await 120 "$setting to be called contested" told KEEPALIVE_EVENT=contested KEEPALIVE_SETTING=$setting

@@ -15,8 +15,12 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Then each look is followed by a rest of so many times its length,
 const REST: u32 = 20;
 
-/// or of so many times while somebody quarrels with us, whatever was spent: one percent of a core.
-const REST_IN_QUARREL: u32 = 100;
+/// or of so many times while somebody quarrels with us, whatever was spent: half a percent of a core.
+const REST_IN_QUARREL: u32 = 200;
+
+/// and at least this: whoever writes as fast as he can makes even a look that costs nothing one of
+/// thousands.
+const SHORTEST_IN_QUARREL: Duration = Duration::from_millis(500);
 
 /// The longest rest outside a quarrel.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -41,7 +45,8 @@ impl Effort {
         }
         self.idle.add(now, took, MINUTE);
         if contested {
-            return Some(took.saturating_mul(REST_IN_QUARREL).min(CEILING));
+            let rest = took.saturating_mul(REST_IN_QUARREL);
+            return Some(rest.clamp(SHORTEST_IN_QUARREL, CEILING));
         }
         let total: Duration = self.idle.entries.iter().map(|(_, took)| *took).sum();
         (total > BUDGET).then(|| took.saturating_mul(REST).min(LONGEST))

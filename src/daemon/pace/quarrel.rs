@@ -10,7 +10,7 @@ const PATIENCE: usize = 8;
 /// A loaded host has time for no more than a few corrections of sshd in a minute.
 const WINDOW: Duration = Duration::from_secs(120);
 
-/// The first wait of a quarrel.
+/// The first wait of a quarrel is twice this, or twice the spacing of corrections.
 const FIRST: Duration = Duration::from_millis(100);
 
 /// A quarrel is over when the setting has not drifted for so long. Longer than the longest wait,
@@ -41,7 +41,7 @@ impl Quarrel {
         self.recent.add(now, (), WINDOW);
         self.level = match self.level {
             Some(level) => Some(level.saturating_add(1)),
-            None => (self.recent.entries.len() > PATIENCE).then_some(0),
+            None => (self.recent.entries.len() > PATIENCE).then_some(1),
         };
         self.not_before =
             self.level.map(|level| now + doubled(spacing.max(FIRST), level).max(spacing));

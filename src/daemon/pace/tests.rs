@@ -38,7 +38,7 @@ fn a_quarrel_backs_off_to_the_ceiling_and_stays_there_until_it_is_over() {
         assert!(pace.may_correct(now, &names(&[TIME])));
         waits.push(wait.as_millis());
     }
-    assert_eq!(waits[..12], [0, 0, 0, 0, 0, 0, 0, 0, 100, 200, 400, 800]);
+    assert_eq!(waits[..12], [0, 0, 0, 0, 0, 0, 0, 0, 200, 400, 800, 1600]);
     assert_eq!(waits[18..], [60_000; 12]);
     assert_eq!(pace.contested(), names(&[TIME]));
     pace.record(now + Duration::from_secs(80), SOON, Pass::Quiet, &names(&[]));
@@ -104,7 +104,12 @@ fn looking_in_vain_is_spaced_out_and_in_a_quarrel_more() {
         pace.record(now, look, Pass::Corrected, &names(&[TIME]));
     }
     pace.record(now, look, Pass::Held, &names(&[TIME]));
-    assert_eq!(wait(pace.not_before(), now), look * 100);
+    assert_eq!(wait(pace.not_before(), now), look * 200);
+    pace.record(now, Duration::from_micros(150), Pass::Held, &names(&[TIME]));
+    assert_eq!(wait(pace.not_before(), now), look * 200, "the longer one counts");
+    let later = now + look * 200;
+    pace.record(later, Duration::from_micros(150), Pass::Held, &names(&[TIME]));
+    assert_eq!(wait(pace.not_before(), later), Duration::from_millis(500));
 }
 
 #[test]

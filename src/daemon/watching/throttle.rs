@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 /// So much time may be spent at once,
 const BURST: Duration = Duration::from_millis(20);
 
-/// and in the long run the time that passes divided by this: half a percent of a core. As much
+/// and in the long run the time that passes divided by this: a quarter percent of a core. As much
 /// again goes into what an event wakes.
-const SHARE: u32 = 200;
+const SHARE: u32 = 400;
 
 /// Events that follow one another this closely were read in one go, and the time between them was
 /// spent on reading. A longer gap was spent asleep.
@@ -24,7 +24,7 @@ const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(1);
 
 /// What is owed is never more than this, so that calm returns soon: the pauses of ten seconds.
-const MOST: Duration = Duration::from_millis(100);
+const MOST: Duration = Duration::from_millis(45);
 
 /// How much time has been spent of late.
 #[derive(Debug, Default)]
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_takes_half_a_percent_of_the_time_and_a_burst() {
+    fn a_flood_takes_a_quarter_percent_of_the_time_and_a_burst() {
         for micros in [1, 10, 100, 300] {
             let (_, awake) = minute(Duration::from_micros(micros));
             let allowed = BURST + Duration::from_secs(60) / SHARE;
