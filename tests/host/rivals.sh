@@ -9,7 +9,8 @@ trap 'box journalctl --no-pager --quiet --lines=40 --unit="$unit" >&2' ERR
 
 # Hundredths of a second that the daemon and all it started have used.
 used() { awk '{ print $14 + $15 + $16 + $17 }' "$(box_path "/proc/$(property "$unit" MainPID)/stat")"; }
-rival() { box systemd-run --quiet --unit="rival-$1" sh -c "while :; do $2; done"; }
+# As fast as they can, but not in the way of whatever else runs on this machine.
+rival() { box systemd-run --quiet --nice=19 --unit="rival-$1" sh -c "while :; do $2; done"; }
 reloads() { box journalctl --quiet --unit=ssh --grep='Received SIGHUP' --case-sensitive=yes | wc -l; }
 at_rest() { local before; before=$(used); read -r -t 1 <> <(:) || true; [ $(($(used) - before)) -le 1 ]; }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# soak.sh [SECONDS]: random drift in every place and way, rivals, and kill -9 at random moments. At the end
-# everything is as declared, every drift that the kernel and sshd saw undone is accounted for, no temporary
-# file is left, and neither memory nor descriptors grew.
+# soak.sh [SECONDS]: random drift in every place and way, rivals, and kill -9 and restarts at random moments.
+# At the end everything is as declared, every drift that the kernel and sshd saw undone is accounted for in
+# journal and metrics, no temporary file is left, and neither memory nor descriptors grew.
 set -eEuo pipefail
 # shellcheck source=observe.sh
 . "$(dirname "$0")/observe.sh"
@@ -16,6 +16,9 @@ of_daemon() { cat "$(box_path "/proc/$(property "$unit" MainPID)/$1")"; }
 pss() { of_daemon smaps_rollup | awk '/^Pss:/ { print $2 }'; }
 descriptors() { find "$(box_path "/proc/$(property "$unit" MainPID)/fd")" -mindepth 1 | wc -l; }
 unit_runs() { [ "$(property "$unit" ActiveState)" = active ] && [ "$(property "$unit" SubState)" = running ]; }
+page=/var/lib/prometheus/node-exporter/keepalive_policy.prom
+counted() { awk -v metric="keepalive_policy_drifts_total{resource=\"sysctl\"" 'index($0, metric) == 1 { sum += $NF } END { print sum + 0 }' "$(box_path $page)"; }
+counted_is() { [ "$(counted)" = "$1" ]; }
 leftovers() { box find /etc /var/lib/keepalive-policy -name '*keepalive-policy-new'; }
 
 in_force() {
@@ -28,7 +31,7 @@ in_force() {
 }
 
 # shellcheck disable=SC2034  # by name, in pick
-drifts=(live live live later earlier delete_sysctl delete_sshd edit_sysctl edit_sshd append rival killed)
+drifts=(live live live later earlier delete_sysctl delete_sshd edit_sysctl edit_sshd append rival killed restarted)
 drift() {
     local setting value=$((RANDOM % 50 + 1))
     setting=$(pick sysctl_settings)
@@ -42,13 +45,17 @@ drift() {
         edit_sshd) box sh -c "sed -i 's/^ClientAliveCountMax.*/ClientAliveCountMax $value/' /etc/ssh/sshd_config.d/*keepalive-policy* 2>/dev/null || true" ;;
         append) echo "    ClientAliveCountMax $value" >>"$(box_path /etc/ssh/sshd_config)" ;;
         rival) box sh -c "i=0; while [ \$i -lt 3000 ]; do echo $value >/proc/sys/${setting//.//}; i=\$((i + 1)); done" ;;
-        killed) box sh -c "kill -9 \$(systemctl show --property=MainPID --value $unit) 2>/dev/null || true" ;;
+        # Between two starts there is none, and 0 would be ourselves.
+        killed) box sh -c "pid=\$(systemctl show --property=MainPID --value $unit); [ \$pid = 0 ] || kill -9 \$pid 2>/dev/null || true" ;;
+        restarted) box systemctl restart --no-block "$unit" ;;
     esac
 }
 
 boot_with_tree
 printf '\nMatch User bob\n    X11Forwarding no\n' >>"$(box_path /etc/ssh/sshd_config)"
 install_in_box >/dev/null 2>&1
+mkdir -p "$(box_path ${page%/*})"
+printf '\n[metrics]\ntextfile = "%s"\n' $page >>"$(box_path $policy)"
 # kill -9 comes more often than systemd would put up with.
 mkdir -p "$(box_path /etc/systemd/system)/$unit.d"
 printf '[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestartSec=100ms\n' >"$(box_path /etc/systemd/system)/$unit.d/soak.conf"
@@ -56,17 +63,20 @@ box systemctl daemon-reload
 box systemctl enable --now --quiet "$unit"
 sshd_pid=$(property ssh MainPID)
 
-count=0 killed=0 end=$((SECONDS + seconds))
+count=0 killed=0 restarted=0 end=$((SECONDS + seconds))
 while [ $SECONDS -lt $end ]; do
     what=$(pick drifts)
-    [ "$what" != killed ] || killed=$((killed + 1))
+    case $what in
+        killed) killed=$((killed + 1)) ;;
+        restarted) restarted=$((restarted + 1)) ;;
+    esac
     count=$((count + 1))
     drift "$what"
     read -r -t "0.$((RANDOM % 8))" <> <(:) || true
 done
 await 60 "the daemon to run" unit_runs
 await 150 "everything to be in force" in_force
-echo "$count drifts, $killed of them a kill -9: everything is as declared"
+echo "$count drifts, $killed of them a kill -9 and $restarted a restart: everything is as declared"
 [ -z "$(leftovers)" ]
 [ "$(property ssh MainPID)" = "$sshd_pid" ]
 [ "$(property "$unit" NRestarts)" -le "$killed" ]
@@ -75,7 +85,7 @@ echo "$count drifts, $killed of them a kill -9: everything is as declared"
 box systemctl restart "$unit"
 warm_up() { for what in live later delete_sysctl delete_sshd; do drift "$what"; await 60 "the $what" in_force; done; }
 warm_up
-pss=$(pss) descriptors=$(descriptors)
+pss=$(pss) descriptors=$(descriptors) counted=$(counted)
 for _ in $(seq 1 $((seconds / 12))); do
     mark_journal
     setting=$(pick sysctl_settings)
@@ -83,6 +93,8 @@ for _ in $(seq 1 $((seconds / 12))); do
     box sysctl -qw "$setting=$value"
     await 70 "the correction of $setting to be told" told KEEPALIVE_EVENT=corrected \
         KEEPALIVE_SETTING="$setting" KEEPALIVE_FOUND=$value
+    counted=$((counted + 1))
+    await 10 "the drift to be counted" counted_is $counted
 done
 drift delete_sshd
 await 60 "everything to be in force" in_force
