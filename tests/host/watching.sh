@@ -264,4 +264,24 @@ through_a_hard_link() {
 await 60 "a resync to find it" through_a_hard_link
 plain
 echo 'through a hard link elsewhere                  corrected, trigger resync'
+
+echo "no inotify to be had, as where other programs have taken all of it"
+mkdir -p "$(box_path /etc/systemd/system)/$unit.d"
+printf '[Service]\nSystemCallErrorNumber=EMFILE\nSystemCallFilter=~inotify_init inotify_init1\n' \
+    >"$(box_path /etc/systemd/system)/$unit.d/deaf.conf"
+sed -i 's/^resync_interval.*/resync_interval = "60s"/' "$(box_path $policy)"
+box systemctl daemon-reload
+mark_journal
+box systemctl restart "$unit"
+told KEEPALIVE_EVENT=unwatched
+[ "$(journal KEEPALIVE_EVENT=unwatched | wc -l)" = 1 ]
+mark_journal
+box sysctl -qw $key=7202
+await 5 "the value to be right" live_is $key 600
+echo "$key = 7203" >"$(box_path /etc/sysctl.d)/zz~~~~.conf"
+await 20 "the boot's value to be right" boot_is_right
+echo "ClientAliveInterval 7" >"$(box_path /etc/ssh/sshd_config.d)/!a.conf"
+await 20 "sshd's value to be right" sshd_gives root ClientAliveInterval 120
+[ -z "$(journal KEEPALIVE_EVENT=unwatched)" ]
+echo 'polled every ten seconds, and said once'
 echo "passed"
