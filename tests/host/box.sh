@@ -150,17 +150,19 @@ box_path() {
     leader=$(box_leader) && echo "/proc/$leader/root$1"
 }
 
+# Waited for from outside: a shutdown stops every process in the box before it kills them, and an nsenter
+# whose child is stopped stops itself, for good.
 box_reboot() {
     local before
-    before=$(box cat /proc/sys/kernel/random/boot_id)
+    before=$(box_leader)
     box systemctl --no-block reboot
-    await 60 "the box to go down" box_is_not "$before" || return
+    await 60 "the box to go down" box_has_another_leader "$before" || return
     box_wait
 }
 
-box_is_not() {
+box_has_another_leader() {
     local now
-    now=$(box cat /proc/sys/kernel/random/boot_id 2>/dev/null) && [ "$now" != "$1" ]
+    now=$(box_leader) && [ "$now" != "$1" ]
 }
 
 box_empty() { grep -qs 'populated 0' "$1/cgroup.events"; }

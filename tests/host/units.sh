@@ -108,9 +108,10 @@ cat >"$(box_path /usr/local/sbin)/run-sshd" <<'WRAPPER'
 wait
 WRAPPER
 chmod +x "$(box_path /usr/local/sbin)/run-sshd"
+# Its start is heard of at once: sshd writes its pid file.
+mark_journal
 ssh_unit sshd.service ExecStart=/usr/local/sbin/run-sshd
 pid=$(main_pid sshd)
-mark_journal
 box sh -c 'sed -i "s/^ClientAliveInterval .*/ClientAliveInterval 9/" /etc/ssh/sshd_config.d/*keepalive-policy*'
 undone ClientAliveInterval
 told_once KEEPALIVE_EVENT=notice
