@@ -221,7 +221,10 @@ impl State {
             return;
         }
         match status.write(host) {
-            Ok(()) => self.write_failed = false,
+            Ok(()) => {
+                self.write_failed = false;
+                self.written = Some(status);
+            }
             Err(error) if !self.write_failed => {
                 self.write_failed = true;
                 let message = format!(
@@ -231,7 +234,6 @@ impl State {
             }
             Err(_) => {}
         }
-        self.written = Some(status);
     }
 
     fn status(&self, reports: &[Report], policy: &Policy, summary: String) -> Status {

@@ -123,6 +123,21 @@ fn what_is_published_is_written_only_when_it_is_news() {
     assert_eq!(Status::read(&host).unwrap(), None, "written again without news");
 }
 
+#[test]
+fn what_could_not_be_published_is_published_later_without_news() {
+    let directory = tempfile::tempdir().unwrap();
+    let host = Host::at(directory.path());
+    let policy = Policy { mode: Mode::Enforce, ..policy() };
+    let (mut state, mut service) = (State::default(), Service::default());
+    state.take(&nowhere(), seen(Trigger::Start, 600, 600, 1));
+    let obstacle = directory.path().join("run");
+    std::fs::write(&obstacle, "").unwrap();
+    state.publish(&host, &policy, &mut service);
+    std::fs::remove_file(&obstacle).unwrap();
+    state.publish(&host, &policy, &mut service);
+    assert!(Status::read(&host).unwrap().is_some());
+}
+
 fn policy() -> Policy {
     crate::policy::parse(b"", Path::new("/etc/keepalive-policy.toml")).unwrap()
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::Connection;
 use crate::sshd::dialect::Dialect;
-use crate::sshd::match_criteria::{Attribute, Criterion, parse};
+use crate::sshd::match_criteria::{Attribute, Criteria, Criterion, parse};
 use crate::sshd::syntax::directives;
 use crate::sshd::tree::{Entry, Tree};
 
@@ -15,29 +15,39 @@ const MOST: usize = 8;
 /// One connection for each block, of different ones, that has anything to go by.
 #[must_use]
 pub fn connections(tree: &Tree, dialect: &Dialect) -> Vec<Connection> {
+    let criteria = criteria(tree, dialect);
+    // With a user's name sshd would ask the host's directory service for each of these, which may
+    // take half a minute to say that there is no such account.
+    let asks = |one: &Criterion| matches!(one.attribute, Attribute::Group | Attribute::InvalidUser);
+    let accounts_are_asked_for = criteria.iter().flatten().any(asks);
+    let mut found = Vec::new();
+    for block in &criteria {
+        let has_user = block.iter().any(|one| one.attribute == Attribute::User);
+        if block.iter().any(asks) || accounts_are_asked_for && has_user {
+            continue;
+        }
+        if let Some(connection) = example(block).filter(|one| !found.contains(one)) {
+            found.push(connection);
+        }
+    }
+    found.truncate(MOST);
+    found
+}
+
+/// Those of every block in every file.
+fn criteria(tree: &Tree, dialect: &Dialect) -> Vec<Criteria> {
     let mut found = Vec::new();
     for entry in tree.entries.values() {
         let Entry::File { bytes, .. } = entry else { continue };
-        for directive in directives(bytes, dialect).iter().filter(|one| one.is("Match")) {
-            let criteria = parse(directive, dialect).unwrap_or_default();
-            if let Some(connection) = example(&criteria).filter(|one| !found.contains(one)) {
-                found.push(connection);
-            }
-            if found.len() == MOST {
-                return found;
-            }
-        }
+        let lines = directives(bytes, dialect);
+        let blocks = lines.iter().filter(|line| line.is("Match"));
+        found.extend(blocks.filter_map(|line| parse(line, dialect).ok()));
     }
     found
 }
 
 /// A connection that meets the criteria, as far as they are plain.
 fn example(criteria: &[Criterion]) -> Option<Connection> {
-    // The groups of an account are a question to the host's directory service, which may be slow to
-    // say that there is no such account.
-    if criteria.iter().any(|one| one.attribute == Attribute::Group) {
-        return None;
-    }
     let mut connection = Connection::default();
     for criterion in criteria {
         let list = String::from_utf8_lossy(&criterion.pattern);
@@ -76,12 +86,10 @@ mod tests {
     fn a_connection_for_each_kind_of_block() {
         let text = "Match User bob,!eve\nMatch user !eve,al?ce Host *.example.org\nMatch all\n\
                     Match Address 192.0.2.0/24 LocalPort 2222\nMatch LocalAddress 10.0.0.*\n\
-                    Match Group wheel User bob\nMatch User bob\nMatch Address nonsense\nMatch\n";
-        let file = Entry::File { bytes: text.into(), real: "/c".into() };
-        let tree = Tree { main: "/c".into(), entries: [("/c".into(), file)].into() };
+                    Match User bob\nMatch Address nonsense\nMatch\n";
         let anybody = Connection::default;
         assert_eq!(
-            connections(&tree, &Dialect::default()),
+            found(text),
             [
                 anybody().with("user", "bob"),
                 anybody().with("user", "alxce").with("host", "x.example.org"),
@@ -89,5 +97,17 @@ mod tests {
                 anybody().with("laddr", "10.0.0.1"),
             ]
         );
+    }
+
+    #[test]
+    fn no_user_is_named_where_that_would_ask_for_groups() {
+        let text = "Match User bob\nMatch Address 192.0.2.1\nMatch Group wheel Host a\n";
+        assert_eq!(found(text), [Connection::default().with("addr", "192.0.2.1")]);
+    }
+
+    fn found(text: &str) -> Vec<Connection> {
+        let file = Entry::File { bytes: text.into(), real: "/c".into() };
+        let tree = Tree { main: "/c".into(), entries: [("/c".into(), file)].into() };
+        connections(&tree, &Dialect::default())
     }
 }
