@@ -103,6 +103,12 @@ fn rivals() {
     passes("rivals.sh");
 }
 
+/// Programs that are busy beside what is watched.
+#[test]
+fn neighbours() {
+    passes("neighbours.sh");
+}
+
 /// A minute; `make test-long` makes it an hour.
 #[test]
 fn soak() {

@@ -1,7 +1,7 @@
 //! When the next pass may be made and what it may set right: at once, unless that would become a
 //! storm. Pure: time is an argument.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 mod effort;
@@ -140,21 +140,4 @@ impl Pace {
 
 fn doubled(first: Duration, times: u32) -> Duration {
     1_u32.checked_shl(times).map_or(CEILING, |factor| first.saturating_mul(factor)).min(CEILING)
-}
-
-/// What happened of late.
-#[derive(Debug, Default)]
-struct Recent<T> {
-    entries: VecDeque<(Instant, T)>,
-}
-
-impl<T> Recent<T> {
-    /// Forgets what is older than `window`.
-    fn add(&mut self, now: Instant, entry: T, window: Duration) {
-        let is_old = |(then, _): &(Instant, T)| now.duration_since(*then) > window;
-        while self.entries.front().is_some_and(is_old) {
-            self.entries.pop_front();
-        }
-        self.entries.push_back((now, entry));
-    }
 }

@@ -13,6 +13,9 @@ use super::{Context, Host, HostError};
 #[cfg(test)]
 mod tests;
 
+/// A file that says it is larger is given room as it is read.
+const ROOM: u64 = 1 << 20;
+
 /// What stands at a path, after following links.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
@@ -86,7 +89,9 @@ impl Host {
             FileType::Directory => return Ok(Node::Directory),
             _ => return Ok(Node::Special),
         }
-        let mut bytes = Vec::new();
+        // One byte more tells the end of the file from the end of the room.
+        let size = u64::try_from(stat.st_size).unwrap_or_default().min(limit).min(ROOM);
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
         let content = std::fs::File::from(fd);
         content.take(limit.saturating_add(1)).read_to_end(&mut bytes).on(path, "cannot read")?;
         if u64::try_from(bytes.len()).is_ok_and(|length| length > limit) {

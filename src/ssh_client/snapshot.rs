@@ -82,7 +82,7 @@ impl Looking<'_> {
         if self.found.tree.entries.contains_key(path) {
             return Ok(true);
         }
-        self.watch(path);
+        self.found.watched.insert(path.to_owned());
         for directory in path.ancestors().skip(1) {
             self.directory(directory);
         }
@@ -148,14 +148,6 @@ impl Looking<'_> {
         }
     }
 
-    fn watch(&mut self, path: &Path) {
-        // A path that can't be resolved can't be watched beyond what already is.
-        if let Ok(resolved) = self.host.resolve(path) {
-            self.found.watched.extend(resolved.directories);
-            self.found.watched.insert(resolved.path);
-        }
-    }
-
     fn patterns(&self, path: &Path, base: Base<'_>, dialect: &Dialect) -> Vec<Vec<u8>> {
         let bytes = self.found.tree.content(path).unwrap_or_default();
         syntax::directives(bytes, dialect)
@@ -172,7 +164,7 @@ impl glob::Listing for Looking<'_> {
     type Error = HostError;
 
     fn names(&mut self, directory: &Path) -> Result<Vec<Vec<u8>>, HostError> {
-        self.watch(directory);
+        self.found.watched.insert(directory.to_owned());
         self.directory(directory);
         match self.host.list(directory) {
             Ok(names) => {

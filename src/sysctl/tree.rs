@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::host::files::Node;
-use crate::host::path::Resolved;
 use crate::host::{Host, HostError};
 
 #[cfg(test)]
@@ -62,7 +61,7 @@ pub struct Tree {
     pub unreadable: Vec<(PathBuf, String)>,
     /// The drop-in that is recorded as made by us, by its real path.
     pub made_by_us: Option<PathBuf>,
-    /// Every directory in which a changed link could change the result.
+    /// The files among all these that are links: what is elsewhere decides what they say.
     pub linked: Vec<PathBuf>,
 }
 
@@ -112,10 +111,8 @@ impl Tree {
 
     /// Reads one more file, links followed, so that it can be edited.
     pub fn read_file(&mut self, host: &Host, path: &Path) -> Option<Entry> {
-        if let Ok(Resolved { directories, links, .. }) = host.resolve(path)
-            && !links.is_empty()
-        {
-            self.linked.extend(directories);
+        if host.is_link(path) {
+            self.linked.push(path.to_owned());
         }
         match host.read(path) {
             Ok(Node::File(file)) => {
@@ -140,9 +137,6 @@ impl Tree {
             Err(error) if is_loop(&error) => return,
             Err(error) => return self.unreadable.push((error.path, error.source.to_string())),
         };
-        if !resolved.links.is_empty() {
-            self.linked.extend(resolved.directories.iter().cloned());
-        }
         // /lib/sysctl.d on a merged /usr, read already.
         let known = self.directories.iter().find(|known| known.real == resolved.path);
         let names = match known {

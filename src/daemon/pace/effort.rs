@@ -3,36 +3,39 @@
 
 use std::time::{Duration, Instant};
 
-use super::{CEILING, Pass, Recent};
+use super::{CEILING, Pass};
 
-/// Looking that changed nothing may take so much of a minute before it is spaced out: five percent
-/// of a core.
-const BUDGET: Duration = Duration::from_secs(3);
+/// Looking that changed nothing may take so much time before it is spaced out: whoever works on the
+/// files of a host does not notice that anybody looks.
+const BURST: Duration = Duration::from_secs(3);
 
-/// The time that the budget is for.
-const MINUTE: Duration = Duration::from_secs(60);
+/// The time in which nothing had to be looked at, divided by this, is forgiven: two percent of a core.
+const FORGIVEN: u32 = 50;
 
-/// Then each look is followed by a rest of so many times its length,
-const REST: u32 = 20;
+/// When it is spaced out, each look is followed by a rest of so many times its length: one percent,
+const REST: u32 = 100;
 
-/// or of so many times while somebody quarrels with us, whatever was spent: half a percent of a core.
+/// but by none longer than this.
+const LONGEST: Duration = Duration::from_secs(15);
+
+/// While somebody quarrels with us the rest is so many times the look, whatever was spent: half a
+/// percent,
 const REST_IN_QUARREL: u32 = 200;
 
 /// and at least this: whoever writes as fast as he can makes even a look that costs nothing one of
 /// thousands.
 const SHORTEST_IN_QUARREL: Duration = Duration::from_millis(500);
 
-/// The longest rest outside a quarrel.
-const LONGEST: Duration = Duration::from_secs(10);
-
-/// What the passes of the last minute took.
+/// What looking in vain took of late.
 #[derive(Debug, Default)]
 pub(super) struct Effort {
-    idle: Recent<Duration>,
+    spent: Duration,
+    /// When the last look and its rest were over.
+    rested: Option<Instant>,
 }
 
 impl Effort {
-    /// Takes note of a pass; says how long to rest after it.
+    /// Takes note of a pass that ended at `now` after `took`; says how long to rest after it.
     pub fn spent(
         &mut self,
         now: Instant,
@@ -43,12 +46,16 @@ impl Effort {
         if !matches!(pass, Pass::Quiet | Pass::Held) {
             return None;
         }
-        self.idle.add(now, took, MINUTE);
-        if contested {
+        let idle = self.rested.map_or(Duration::ZERO, |then| now.saturating_duration_since(then));
+        let forgiven = idle.saturating_sub(took) / FORGIVEN;
+        self.spent = self.spent.saturating_sub(forgiven).saturating_add(took).min(BURST + took);
+        let rest = if contested {
             let rest = took.saturating_mul(REST_IN_QUARREL);
-            return Some(rest.clamp(SHORTEST_IN_QUARREL, CEILING));
-        }
-        let total: Duration = self.idle.entries.iter().map(|(_, took)| *took).sum();
-        (total > BUDGET).then(|| took.saturating_mul(REST).min(LONGEST))
+            Some(rest.clamp(SHORTEST_IN_QUARREL, CEILING))
+        } else {
+            (self.spent > BURST).then(|| took.saturating_mul(REST).min(LONGEST))
+        };
+        self.rested = Some(now + rest.unwrap_or_default());
+        rest
     }
 }

@@ -1,8 +1,9 @@
 //! One setting that is set right again and again, because somebody else writes it too.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::{Recent, doubled};
+use super::doubled;
 
 /// How many corrections within [`WINDOW`] are still taken as unrelated.
 const PATIENCE: usize = 8;
@@ -20,7 +21,8 @@ const PEACE: Duration = Duration::from_secs(90);
 /// The history of one setting.
 #[derive(Debug, Default)]
 pub(super) struct Quarrel {
-    recent: Recent<()>,
+    /// The corrections of the last [`WINDOW`].
+    recent: VecDeque<Instant>,
     /// How often the wait has been doubled; `None` while there is no quarrel.
     level: Option<u32>,
     not_before: Option<Instant>,
@@ -38,10 +40,11 @@ impl Quarrel {
 
     /// It was set right.
     pub fn corrected(&mut self, now: Instant, spacing: Duration) {
-        self.recent.add(now, (), WINDOW);
+        self.recent.retain(|then| now.saturating_duration_since(*then) <= WINDOW);
+        self.recent.push_back(now);
         self.level = match self.level {
             Some(level) => Some(level.saturating_add(1)),
-            None => (self.recent.entries.len() > PATIENCE).then_some(1),
+            None => (self.recent.len() > PATIENCE).then_some(1),
         };
         self.not_before =
             self.level.map(|level| now + doubled(spacing.max(FIRST), level).max(spacing));

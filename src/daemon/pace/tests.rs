@@ -92,14 +92,14 @@ fn what_was_undone_at_once_is_tried_again_without_a_word_from_anybody() {
 #[test]
 fn looking_in_vain_is_spaced_out_and_in_a_quarrel_more() {
     let now = Instant::now();
-    let look = Duration::from_millis(150);
+    let look = Duration::from_millis(100);
     let mut pace = Pace::default();
-    for _ in 0..20 {
+    for _ in 0..30 {
         pace.record(now, look, Pass::Quiet, &names(&[]));
         assert_eq!(pace.not_before(), None);
     }
     pace.record(now, look, Pass::Quiet, &names(&[]));
-    assert_eq!(wait(pace.not_before(), now), look * 20);
+    assert_eq!(wait(pace.not_before(), now), look * 100);
     for _ in 0..12 {
         pace.record(now, look, Pass::Corrected, &names(&[TIME]));
     }
@@ -110,6 +110,33 @@ fn looking_in_vain_is_spaced_out_and_in_a_quarrel_more() {
     let later = now + look * 200;
     pace.record(later, Duration::from_micros(150), Pass::Held, &names(&[TIME]));
     assert_eq!(wait(pace.not_before(), later), Duration::from_millis(500));
+}
+
+/// What part of `seconds` is spent on looks, when something happens `every` so often.
+fn part_spent(pace: &mut Pace, begin: Instant, seconds: u64, every: Duration) -> f64 {
+    let (look, end) = (Duration::from_millis(100), begin + Duration::from_secs(seconds));
+    let (mut now, mut spent) = (begin, Duration::ZERO);
+    while now < end {
+        now += look;
+        spent += look;
+        pace.record(now, look, Pass::Quiet, &names(&[]));
+        now = (now + every).max(pace.not_before().unwrap_or(now));
+    }
+    spent.as_secs_f64() / (now - begin).as_secs_f64()
+}
+
+#[test]
+fn whoever_never_stops_writing_costs_little_and_calm_is_forgiven() {
+    for millis in [0, 10, 100, 1000, 3000, 10_000] {
+        let (begin, every) = (Instant::now(), Duration::from_millis(millis));
+        let mut pace = Pace::default();
+        part_spent(&mut pace, begin, 600, every);
+        let part = part_spent(&mut pace, begin + Duration::from_secs(600), 600, every);
+        assert!(part < 0.025, "every {millis} ms: {part}");
+        let calm = begin + Duration::from_secs(1500);
+        pace.record(calm, Duration::from_millis(100), Pass::Quiet, &names(&[]));
+        assert!(pace.not_before().is_none_or(|then| then <= calm), "every {millis} ms");
+    }
 }
 
 #[test]

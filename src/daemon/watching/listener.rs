@@ -105,32 +105,46 @@ impl Listener {
     /// Takes one event in; when there are too many, returns only after a while: what is not read
     /// waits in the kernel, where equal events merge, and no more than it has room for is kept.
     pub fn hear(&self, event: notify::Result<Event>) {
-        match event {
-            Ok(event) if !event.need_rescan() => self.note(&event),
-            // Events were lost, nobody knows whose; or they can't be read.
-            Ok(_) | Err(_) => self.tell_all(),
+        // Events were lost, nobody knows whose; or they can't be read.
+        let lost = !matches!(&event, Ok(event) if !event.need_rescan());
+        if let (Ok(event), false) = (&event, lost) {
+            self.note(event);
         }
         let mut pace = lock(&self.pace);
-        let Some(pause) = pace.throttle.took(Instant::now()) else { return };
-        let until = Instant::now() + pause;
+        let now = Instant::now();
+        let pause = pace.throttle.took(now);
+        if pause.is_none() && !lost {
+            return;
+        }
+        let mut until = now + pause.unwrap_or_default();
+        if let (Some(then), true) = (pace.told_all, lost) {
+            // A flood overflows the kernel's queue again and again.
+            until = until.max(then + self.patience);
+        }
+        pace = self.wait(pace, until);
+        // What matters may lie far behind what is read next.
+        let now = Instant::now();
+        let patient = |then| now.saturating_duration_since(then) < self.patience;
+        if lost || !pace.told_all.is_some_and(patient) {
+            pace.told_all = Some(now);
+            drop(pace);
+            self.tell_all();
+        }
+    }
+
+    /// Lies still, unless somebody is in a hurry.
+    fn wait<'a>(&self, mut pace: MutexGuard<'a, Pace>, until: Instant) -> MutexGuard<'a, Pace> {
         loop {
             let now = Instant::now();
             let hurries = pace.hurry_until.is_some_and(|until| now < until);
             if hurries || now >= until {
-                break;
+                return pace;
             }
             pace = self
                 .changed
                 .wait_timeout(pace, until - now)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
-        }
-        // What matters may lie far behind what is read next.
-        let now = Instant::now();
-        if pace.told_all.is_none_or(|then| now.saturating_duration_since(then) >= self.patience) {
-            pace.told_all = Some(now);
-            drop(pace);
-            self.tell_all();
         }
     }
 

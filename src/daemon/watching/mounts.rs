@@ -7,19 +7,41 @@ use std::future::pending;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::time::{Instant, sleep_until};
 
 use super::ready::{ready, register};
+
+/// Between two readings pass so many times what a reading takes, so that a host that mounts without
+/// end costs half a percent of a core at most.
+const SHARE: u32 = 200;
+
+/// What it takes to be woken, beside the reading.
+const WOKEN: Duration = Duration::from_micros(100);
+
+/// The longest time without looking: thousands of mounts are read in milliseconds.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// `/proc/self/mountinfo`, which poll(2) reports as exceptional when it changes.
 #[derive(Debug)]
 pub(super) struct Mounts {
-    change: AsyncFd<OwnedFd>,
+    change: Change,
     text: File,
     /// The lines that mattered when it was last read.
     known: Option<BTreeSet<String>>,
+}
+
+#[derive(Debug)]
+enum Change {
+    Awaited(AsyncFd<OwnedFd>),
+    /// Out of the poll until then, where each mount would wake us: what comes meanwhile is reported at
+    /// the return.
+    Unheard(OwnedFd, Instant),
+    /// epoll takes no more: the rereading finds what it would have told.
+    Lost,
 }
 
 impl Mounts {
@@ -27,22 +49,50 @@ impl Mounts {
     pub fn open() -> Option<Self> {
         let text = File::open("/proc/self/mountinfo").ok()?;
         let change = register(OwnedFd::from(text.try_clone().ok()?), Interest::PRIORITY)?;
-        Some(Self { change, text, known: None })
+        Some(Self { change: Change::Awaited(change), text, known: None })
     }
 
-    /// Reads it again; says whether a mount on, above or below one of `places` came or went.
+    /// Reads it again; says whether a mount on, above or below one of `places` came or went. Then it
+    /// rests, the longer the more there was to read.
     pub fn reread(&mut self, places: &BTreeSet<&Path>) -> bool {
+        let begun = Instant::now();
+        let differs = self.differs(places);
+        let rest = (begun.elapsed() + WOKEN).saturating_mul(SHARE).min(LONGEST);
+        self.change = match std::mem::replace(&mut self.change, Change::Lost) {
+            Change::Awaited(change) => Change::Unheard(change.into_inner(), begun + rest),
+            resting => resting,
+        };
+        differs
+    }
+
+    fn differs(&mut self, places: &BTreeSet<&Path>) -> bool {
         let Ok(text) = whole(&self.text) else { return true };
         let now = relevant(&String::from_utf8_lossy(&text), places);
         let before = self.known.replace(now.clone());
         before != Some(now)
     }
+
+    fn listen(&mut self) {
+        self.change = match std::mem::replace(&mut self.change, Change::Lost) {
+            Change::Unheard(file, _) => {
+                register(file, Interest::PRIORITY).map_or(Change::Lost, Change::Awaited)
+            }
+            listening => listening,
+        };
+    }
 }
 
-/// Waits until a mount came or went.
+/// Waits until a mount came or went. Cancel-safe.
 pub(super) async fn changed(mounts: &mut Option<Mounts>) {
     let Some(mounts) = mounts else { return pending().await };
-    ready(&mounts.change, Interest::PRIORITY).await;
+    if let Change::Unheard(_, until) = mounts.change {
+        sleep_until(until).await;
+        mounts.listen();
+    }
+    match &mounts.change {
+        Change::Awaited(change) => ready(change, Interest::PRIORITY).await,
+        Change::Unheard(..) | Change::Lost => pending().await,
+    }
 }
 
 fn whole(file: &File) -> std::io::Result<Vec<u8>> {

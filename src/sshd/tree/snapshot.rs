@@ -59,7 +59,7 @@ impl Reader<'_> {
         if self.found.tree.entries.contains_key(path) {
             return Ok(true);
         }
-        self.watch(path);
+        self.found.watched.insert(path.to_owned());
         let entry = match self.host.read(path) {
             Ok(Node::Missing) => return Ok(false),
             Ok(Node::Dangling) => Entry::Dangling,
@@ -85,14 +85,6 @@ impl Reader<'_> {
         })
     }
 
-    fn watch(&mut self, path: &Path) {
-        // A path that can't be resolved can't be watched beyond what already is.
-        if let Ok(resolved) = self.host.resolve(path) {
-            self.found.watched.extend(resolved.directories);
-            self.found.watched.insert(resolved.path);
-        }
-    }
-
     fn patterns(&self, path: &Path, dialect: &Dialect) -> Vec<Vec<u8>> {
         let Some(Entry::File { bytes, .. }) = self.found.tree.entries.get(path) else {
             return Vec::new();
@@ -112,7 +104,7 @@ impl glob::Listing for Reader<'_> {
     type Error = HostError;
 
     fn names(&mut self, directory: &Path) -> Result<Vec<Vec<u8>>, HostError> {
-        self.watch(directory);
+        self.found.watched.insert(directory.to_owned());
         let names = self.host.list(directory)?;
         if matches!(self.host.read(directory)?, Node::Directory) {
             // Without the slash at its end.

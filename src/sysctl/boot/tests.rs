@@ -369,11 +369,11 @@ fn what_is_watched() {
         Tree::with(&[("/etc/sysctl.conf", "-> ../usr/local/etc/x"), ("/usr/local/etc/x", "")]);
     let boot = Boot::default();
     let watched = boot.watched(&boot.observe(&tree.host).unwrap());
-    for path in
-        ["/etc/sysctl.d", "/run/sysctl.d", "/etc/sysctl.conf", "/usr/local/etc", "/etc/credstore"]
-    {
+    for path in ["/etc/sysctl.d", "/run/sysctl.d", "/etc/sysctl.conf", "/etc/credstore"] {
         assert!(watched.contains(Path::new(path)), "{path}");
     }
+    // Where everything is written.
+    assert!(!watched.contains(Path::new("/etc")));
 }
 
 /// A line about one of the keys, or about something else.
