@@ -12,6 +12,7 @@ pub mod directories;
 pub mod files;
 pub mod greeting;
 pub mod holders;
+mod lease;
 pub mod lock;
 pub mod netns;
 pub mod path;

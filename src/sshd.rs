@@ -123,6 +123,8 @@ pub struct Observed {
     pub ours_to_blame: bool,
     /// Whether the listener has loaded what is on disk.
     pub freshness: service::loaded::Freshness,
+    /// What somebody has open for writing.
+    pub being_written: BTreeSet<PathBuf>,
     /// Where something of ours may stand.
     pub places: plan::place::Places,
     /// What to watch.
@@ -189,6 +191,7 @@ impl Resource for Sshd {
             places,
             tree: snapshot.tree,
             watched: &snapshot.watched | &service.watched(),
+            being_written: snapshot.being_written,
             live: host.is_live(),
             service,
             dialect,

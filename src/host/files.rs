@@ -4,10 +4,13 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::lease::Lease;
+use super::wait::wait_until;
 use super::{Context, Host, HostError};
 
 #[cfg(test)]
@@ -46,7 +49,12 @@ pub struct File {
     pub gid: u32,
     /// Last change of the content: seconds and nanoseconds since 1970.
     pub modified: (i64, u64),
+    /// Whether somebody has it open for writing, so that it may not be whole.
+    pub being_written: bool,
 }
+
+/// Who writes a file in one go is done within this time.
+const SETTLED: Duration = Duration::from_millis(250);
 
 impl Host {
     /// Reads what stands at `path`, links followed inside the root.
@@ -55,6 +63,26 @@ impl Host {
     /// When it is there and can't be read; a missing file is [`Node::Missing`].
     pub fn read(&self, path: &Path) -> Result<Node, HostError> {
         self.read_at_most(path, u64::MAX)
+    }
+
+    /// The same once nobody has it open for writing, or after a quarter of a second.
+    ///
+    /// # Errors
+    /// As [`Host::read`].
+    pub fn read_settled(&self, path: &Path) -> Result<Node, HostError> {
+        self.read_settled_at_most(path, u64::MAX)
+    }
+
+    /// The same for a file that has no business to be larger than `limit` bytes.
+    ///
+    /// # Errors
+    /// As [`Host::read_at_most`].
+    pub fn read_settled_at_most(&self, path: &Path, limit: u64) -> Result<Node, HostError> {
+        let settled = wait_until(SETTLED, || match self.read_at_most(path, limit) {
+            Ok(Node::File(File { being_written: true, .. })) => None,
+            read => Some(read),
+        });
+        settled.unwrap_or_else(|| self.read_at_most(path, limit))
     }
 
     /// The same for a file that has no business to be larger than `limit` bytes.
@@ -93,7 +121,11 @@ impl Host {
         let size = u64::try_from(stat.st_size).unwrap_or_default().min(limit).min(ROOM);
         let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
         let content = std::fs::File::from(fd);
-        content.take(limit.saturating_add(1)).read_to_end(&mut bytes).on(path, "cannot read")?;
+        let lease = Lease::take(&content);
+        let read = (&content).take(limit.saturating_add(1)).read_to_end(&mut bytes);
+        let being_written = lease.is_err();
+        drop(lease);
+        read.on(path, "cannot read")?;
         if u64::try_from(bytes.len()).is_ok_and(|length| length > limit) {
             return Err(std::io::Error::from(std::io::ErrorKind::FileTooLarge))
                 .on(path, "cannot read");
@@ -105,6 +137,7 @@ impl Host {
             uid: stat.st_uid,
             gid: stat.st_gid,
             modified: (stat.st_mtime, stat.st_mtime_nsec),
+            being_written,
         }))
     }
 

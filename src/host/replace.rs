@@ -113,16 +113,18 @@ impl Host {
     }
 
     fn expect(&self, path: &Path, expect: Expect<'_>) -> Result<(), HostError> {
-        let unchanged = match (self.read(path)?, expect) {
-            (Node::Missing, Expect::Absent { .. }) => true,
-            (Node::File(file), Expect::Content(content)) => file.bytes == content,
-            _ => false,
+        let obstacle = match (self.read_settled(path)?, expect) {
+            (Node::Missing, Expect::Absent { .. }) => return Ok(()),
+            (Node::File(file), Expect::Content(content)) if file.bytes == content => {
+                if !file.being_written {
+                    return Ok(());
+                }
+                // What he writes from now on would go into a file that has no name any more.
+                "somebody has it open for writing"
+            }
+            _ => "somebody else changed it at the same moment",
         };
-        if unchanged {
-            return Ok(());
-        }
-        let changed = std::io::Error::other("somebody else changed it at the same moment");
-        Err(changed).on(path, "left as it is")
+        Err(std::io::Error::other(obstacle)).on(path, "left as it is")
     }
 
     fn open_directory(&self, path: &Path) -> Result<OwnedFd, HostError> {

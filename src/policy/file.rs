@@ -13,7 +13,10 @@ const LARGEST: u64 = 1024 * 1024;
 pub(super) fn read(path: &Path) -> Result<(Vec<u8>, Vec<Diagnostic>), Diagnostic> {
     // A host has no working directory, the caller may mean one.
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let complaint = match Host::live().read_at_most(&absolute, LARGEST) {
+    let complaint = match Host::live().read_settled_at_most(&absolute, LARGEST) {
+        Ok(Node::File(file)) if file.being_written => {
+            "somebody has it open for writing, so it may not be whole; fuser(1) tells who"
+        }
         Ok(Node::File(file)) => {
             let complaints = permissions(path, &file, rustix::process::geteuid().as_raw());
             return Ok((file.bytes, complaints));

@@ -5,7 +5,7 @@
 //! back to the previous files and, if need be, a started sshd.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Keyword;
 use super::judge::{Complaint, Connection, Dump, Verdict, example, judge_for};
@@ -87,6 +87,9 @@ enum Refusal {
     /// sshd refuses, in its own words.
     #[error("sshd refuses it: {0}")]
     Refused(String),
+    /// It may not be whole.
+    #[error("{path} is open for writing", path = .0.display())]
+    BeingWritten(PathBuf),
     /// sshd accepts it, with other values than meant.
     #[error("not what was meant: {0}")]
     Other(String),
@@ -251,6 +254,10 @@ fn accepted(host: &Host, tree: &Tree, service: &Service) -> Result<Option<Dump>,
 }
 
 /// What sshd would read now.
-fn on_disk(host: &Host, main: &Path, service: &Service) -> Result<Tree, HostError> {
-    Ok(snapshot::read(host, main, &[], &service.dialect)?.tree)
+fn on_disk(host: &Host, main: &Path, service: &Service) -> Result<Tree, Refusal> {
+    let snapshot = snapshot::read(host, main, &[], &service.dialect)?;
+    match snapshot.being_written.into_iter().next() {
+        Some(path) => Err(Refusal::BeingWritten(path)),
+        None => Ok(snapshot.tree),
+    }
 }

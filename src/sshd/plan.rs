@@ -37,8 +37,19 @@ pub fn plan(desired: &Desired, observed: &Observed, policy: &Path) -> Plan<Chang
         return blocked(desired, std::iter::once(obstacle));
     }
     let mut plan = judged(desired, observed, policy);
+    if !plan.changes.is_empty() && !observed.being_written.is_empty() {
+        // What sshd would load now is half of what somebody means it to be.
+        plan.changes.clear();
+        plan.problems.extend(observed.being_written.iter().map(|path| being_written(path)));
+    }
     plan.problems.extend(instance::notice(observed));
     plan
+}
+
+fn being_written(path: &Path) -> Problem {
+    let message = "somebody has it open for writing; nothing is edited or reloaded until that is \
+                   closed (fuser(1) tells who)";
+    Problem::new(NAME, Severity::Blocked, message).at(path, None)
 }
 
 fn judged(desired: &Desired, observed: &Observed, policy: &Path) -> Plan<Change> {

@@ -238,6 +238,39 @@ wakes_nobody() {
 await 20 "nobody to be woken" wakes_nobody
 echo 'a file that is no longer included               wakes nobody'
 
+echo "by a slow hand"
+# slowly FILE: writes FILE anew in place, and between its first half and the rest waits for /root/go.
+slowly() {
+    box sh -c "rm -f /root/go; cp $1 /root/whole"
+    # shellcheck disable=SC2016  # expanded in the box
+    box bash -c 'exec 3>"$1"; head -c 200 /root/whole >&3
+        until [ -e /root/go ]; do read -r -t 0.1 <> <(:) || true; done; tail -c +201 /root/whole >&3' - "$1" &
+    slow=$!
+}
+reloads() { box journalctl --quiet --unit=ssh --grep='Received SIGHUP' --case-sensitive=yes | wc -l; }
+mark_journal
+reloaded=$(reloads)
+slowly /etc/ssh/sshd_config
+await 10 "it to be told of" told KEEPALIVE_RESOURCE=sshd_config KEEPALIVE_EVENT=refused
+box rm /etc/ssh/sshd_config.d/00-keepalive-policy.conf
+mark_journal
+box touch /root/go
+wait $slow
+await 10 "the drop-in to be back" told KEEPALIVE_RESOURCE=sshd_config KEEPALIVE_EVENT=corrected
+box cmp /etc/ssh/sshd_config /root/whole
+[ "$(reloads)" = $((reloaded + 1)) ]
+echo 'sshd_config                                    waited for, and whole'
+mark_journal
+slowly $policy
+await 10 "it to be told of" told KEEPALIVE_EVENT=policy PRIORITY=3
+await 10 "the previous policy to be kept" live_is $key 600
+mark_journal
+box touch /root/go
+wait $slow
+box cmp $policy /root/whole
+box systemctl reload "$unit"
+echo 'the policy                                     waited for, and whole'
+
 echo "a value written where no event tells of it"
 printf '\n[daemon]\nresync_interval = "2s"\nlive_interval = "1s"\n' >"$work/tail"
 sed -i '/^\[daemon\]$/,$d' "$(box_path $policy)"

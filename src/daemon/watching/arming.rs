@@ -89,7 +89,7 @@ impl Job {
 fn new_watcher(listener: &Arc<Listener>) -> notify::Result<RecommendedWatcher> {
     let listener = Arc::clone(listener);
     let config = Config::default().with_event_kinds(KINDS);
-    RecommendedWatcher::new(move |event| listener.hear(event), config)
+    RecommendedWatcher::new(move |event| listener.hear(&event), config)
 }
 
 fn watch(watcher: &mut RecommendedWatcher, place: &Path) -> Result<(), Trouble> {

@@ -104,12 +104,15 @@ impl Listener {
 
     /// Takes one event in; when there are too many, returns only after a while: what is not read
     /// waits in the kernel, where equal events merge, and no more than it has room for is kept.
-    pub fn hear(&self, event: notify::Result<Event>) {
+    pub fn hear(&self, event: &notify::Result<Event>) {
         // Events were lost, nobody knows whose; or they can't be read.
-        let lost = !matches!(&event, Ok(event) if !event.need_rescan());
-        if let (Ok(event), false) = (&event, lost) {
-            self.note(event);
-        }
+        let lost = match event {
+            Ok(event) if !event.need_rescan() => {
+                self.note(event);
+                false
+            }
+            Ok(_) | Err(_) => true,
+        };
         let mut pace = lock(&self.pace);
         let now = Instant::now();
         let pause = pace.throttle.took(now);

@@ -61,3 +61,27 @@ fn names_are_listed_in_byte_order_and_a_missing_directory_is_empty() {
     assert!(host.list("/none".as_ref()).unwrap().is_empty());
     assert!(host.list("/d/a".as_ref()).unwrap().is_empty());
 }
+
+#[test]
+fn who_has_it_open_for_writing_is_noticed() {
+    let (directory, host) = tree();
+    let path = directory.path().join("file");
+    fs::write(&path, b"one").unwrap();
+    let being_written = || match host.read("/file".as_ref()).unwrap() {
+        Node::File(file) => file.being_written,
+        other => panic!("{other:?}"),
+    };
+    let settled = || match host.read_settled("/file".as_ref()).unwrap() {
+        Node::File(file) => file.being_written,
+        other => panic!("{other:?}"),
+    };
+    assert!(!settled());
+    let reader = fs::File::open(&path).unwrap();
+    assert!(!settled(), "who reads does no harm");
+    drop(reader);
+    let writer = fs::OpenOptions::new().append(true).open(&path).unwrap();
+    assert!(being_written());
+    assert!(settled());
+    drop(writer);
+    assert!(!settled());
+}

@@ -47,6 +47,23 @@ fn an_edit_made_meanwhile_is_kept() {
     assert_eq!(host.list("/etc/ssh".as_ref()).unwrap().len(), 1, "a temporary file is left");
 }
 
+/// As somebody does on a slow line: the rest of it would go into a file without a name.
+#[test]
+fn what_somebody_is_writing_stays() {
+    let (directory, host) = tree();
+    let path = Path::new("/etc/ssh/sshd_config");
+    let mut writer = fs::File::create(directory.path().join("etc/ssh/sshd_config")).unwrap();
+    writer.write_all(b"Port 22").unwrap();
+    let replaced = |content: &[u8]| host.replace(path, Expect::Content(content), b"ours");
+    for result in [replaced(b"Port 22"), host.remove(path, b"Port 22")] {
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains("somebody has it open for writing"), "{error}");
+    }
+    writer.write_all(b"22").unwrap();
+    drop(writer);
+    replaced(b"Port 2222").unwrap();
+}
+
 #[test]
 fn a_new_file_has_its_mode_whatever_the_umask() {
     let (directory, host) = tree();

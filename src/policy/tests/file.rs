@@ -186,3 +186,16 @@ fn a_policy_ends_at_one_mebibyte() {
     filled(1024 * 1024 + 1);
     assert_eq!(place.refused(&path), "p.toml: larger than 1 MiB, not a policy file");
 }
+
+#[test]
+fn a_policy_that_somebody_is_writing_may_not_be_whole() {
+    let place = Place::new();
+    let path = place.policy("p.toml", 0o644);
+    let writer = fs::OpenOptions::new().append(true).open(&path).unwrap();
+    assert_eq!(
+        place.refused(&path),
+        "p.toml: somebody has it open for writing, so it may not be whole; fuser(1) tells who"
+    );
+    drop(writer);
+    load(&path).unwrap();
+}

@@ -59,6 +59,7 @@ pub(super) fn observed(files: &[(&str, &str)]) -> Observed {
         freshness: Freshness::Current,
         places: Places::of(None),
         watched: BTreeSet::new(),
+        being_written: BTreeSet::new(),
     };
     ask(&mut observed);
     observed
@@ -156,6 +157,21 @@ fn what_is_in_force_is_left_alone() {
     let sources: Vec<_> = plan.settings.iter().map(|setting| setting.source.clone()).collect();
     assert_eq!(sources, [source(1), source(2), source(3)]);
     assert!(plan.settings.iter().all(|setting| setting.compliant));
+}
+
+#[test]
+fn what_somebody_is_writing_is_neither_edited_nor_loaded() {
+    let mut observed = observed(&[(MAIN, "Include /etc/ssh/sshd_config.d/*.conf\n")]);
+    assert_eq!(planned(&desired(MatchBlocks::Override), &observed).changes.len(), 1);
+    observed.being_written.insert(path(MAIN));
+    let plan = planned(&desired(MatchBlocks::Override), &observed);
+    assert_eq!(plan.changes, []);
+    assert_eq!(rows(&plan).len(), 2);
+    assert_eq!(
+        messages(&plan),
+        ["Blocked /etc/ssh/sshd_config: somebody has it open for writing; nothing is edited or \
+          reloaded until that is closed (fuser(1) tells who)"]
+    );
 }
 
 #[test]

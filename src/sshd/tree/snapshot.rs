@@ -17,6 +17,8 @@ pub struct Snapshot {
     pub tree: Tree,
     /// The files and directories of which a change can change the tree.
     pub watched: BTreeSet<PathBuf>,
+    /// The files among these that somebody has open for writing: they may not be whole.
+    pub being_written: BTreeSet<PathBuf>,
 }
 
 /// Reads the main file, everything that its `Include` patterns and those of included files match,
@@ -31,7 +33,8 @@ pub fn read(
     dialect: &Dialect,
 ) -> Result<Snapshot, HostError> {
     let tree = Tree { main: main.to_owned(), entries: BTreeMap::new() };
-    let mut reader = Reader { host, found: Snapshot { tree, watched: BTreeSet::new() } };
+    let (watched, being_written) = Default::default();
+    let mut reader = Reader { host, found: Snapshot { tree, watched, being_written } };
     for path in besides {
         reader.look(path)?;
     }
@@ -60,12 +63,17 @@ impl Reader<'_> {
             return Ok(true);
         }
         self.found.watched.insert(path.to_owned());
-        let entry = match self.host.read(path) {
+        let entry = match self.host.read_settled(path) {
             Ok(Node::Missing) => return Ok(false),
             Ok(Node::Dangling) => Entry::Dangling,
             Ok(Node::Directory) => Entry::Directory,
             Ok(Node::Special) => self.special(path)?,
-            Ok(Node::File(file)) => Entry::File { bytes: file.bytes, real: file.path },
+            Ok(Node::File(file)) => {
+                if file.being_written {
+                    self.found.being_written.insert(path.to_owned());
+                }
+                Entry::File { bytes: file.bytes, real: file.path }
+            }
             Err(error) if error.source.kind() == std::io::ErrorKind::InvalidFilename => {
                 return Ok(false);
             }
