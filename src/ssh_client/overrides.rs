@@ -11,6 +11,7 @@ use super::Keyword;
 use super::accounts::{Accounts, Reader};
 use super::evaluate::read;
 use super::plan::NAME;
+use super::remote::Mounts;
 use super::tree::{Entry, Tree, UserFile};
 use crate::host::files::Node;
 use crate::host::{Host, HostError};
@@ -36,12 +37,14 @@ pub struct Override {
 }
 
 /// The lines of all local accounts, as far as their files can be read: a sandboxed daemon sees no
-/// home directories, and `check` and `explain` of root see them.
+/// home directories, and `check` and `explain` of root see them. Homes on file systems that may never
+/// answer are passed over.
 ///
 /// # Errors
 /// When the accounts can't be read.
 pub fn of_users(host: &Host, dialect: &Dialect) -> Result<Vec<Override>, HostError> {
     let accounts = Accounts::read(host)?;
+    let mounts = Mounts::read(host);
     let mut homes: Vec<&Path> = Vec::new();
     let mut overrides = Vec::new();
     for account in accounts.with_homes() {
@@ -50,6 +53,9 @@ pub fn of_users(host: &Host, dialect: &Dialect) -> Result<Vec<Override>, HostErr
             continue;
         }
         homes.push(account.home);
+        if mounts.is_remote(account.home) {
+            continue;
+        }
         let file = UserFile::of(account.home.to_owned());
         let Ok(Node::File(found)) = host.read_at_most(&file.path, LARGEST) else { continue };
         let name = String::from_utf8_lossy(account.name);

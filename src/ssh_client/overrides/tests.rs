@@ -56,6 +56,9 @@ fn what_is_no_file_of_a_person_is_passed_over() {
         ("home/alice/.ssh/more", "ServerAliveInterval 9"),
     ];
     assert!(told(&included).is_empty());
+    let remote = "2 1 0:9 / /home rw - nfs4 server:/home rw\n";
+    let at_home = ("home/alice/.ssh/config", "ServerAliveInterval 9");
+    assert!(told(&[at_home, ("proc/self/mountinfo", remote)]).is_empty());
     let huge = format!("ServerAliveInterval 9\n{}", "#\n".repeat(1 << 20));
     assert!(told(&[("home/alice/.ssh/config", &huge)]).is_empty());
     let (root, host) = host(&[("etc/passwd", PASSWD), ("home/alice/.ssh/keep", "")]);
