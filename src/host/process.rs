@@ -2,6 +2,8 @@
 //! capability set is empty, so `exe` and `fd` of sshd can't be read.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
@@ -146,8 +148,8 @@ impl Process {
     pub fn listening(&self) -> BTreeSet<ListeningSocket> {
         ["tcp", "tcp6"]
             .iter()
-            .filter_map(|table| std::fs::read(format!("/proc/{}/net/{table}", self.pid)).ok())
-            .flat_map(|text| listening(&String::from_utf8_lossy(&text)))
+            .filter_map(|table| File::open(format!("/proc/{}/net/{table}", self.pid)).ok())
+            .flat_map(|table| listening(BufReader::new(table)))
             .collect()
     }
 }
@@ -170,12 +172,15 @@ fn control_group(text: &str) -> Option<&str> {
     Some(path)
 }
 
-/// The listening ones of `/proc/net/tcp` or `tcp6`, proc_net_tcp(5).
-fn listening(table: &str) -> Vec<ListeningSocket> {
+/// The listening ones of `/proc/net/tcp` or `tcp6`, proc_net_tcp(5). They come first, before what may be
+/// many thousands of connections.
+fn listening(table: impl BufRead) -> Vec<ListeningSocket> {
     const LISTEN: &str = "0A";
     table
         .lines()
-        .filter_map(|line| {
+        .skip(1)
+        .map_while(|line| {
+            let line = line.ok()?;
             let fields: Vec<&str> = line.split_ascii_whitespace().collect();
             if *fields.get(3)? != LISTEN {
                 return None;
