@@ -20,6 +20,11 @@ box_here=$(dirname "${BASH_SOURCE[0]}")
 box_hierarchies=(/sys/fs/cgroup)
 [ ! -d /sys/fs/cgroup/unified ] || box_hierarchies=(/sys/fs/cgroup/unified /sys/fs/cgroup/systemd)
 
+# rest SECONDS: without a program started for it. Nothing ever comes out of this pipe, which is opened once:
+# a process substitution for each rest makes bash wait for ever when process ids come round again.
+exec {box_silence}<> <(:)
+rest() { read -r -t "$1" <&"$box_silence" || true; }
+
 # Polling is what `systemctl` and /proc offer; the bound makes a failure a sentence, not a hang.
 await() {
     local deadline=$((SECONDS + $1)) what=$2
@@ -29,7 +34,7 @@ await() {
             echo "waited in vain for: $what" >&2
             return 1
         fi
-        read -r -t 0.05 <> <(:) || true
+        rest 0.05
     done
 }
 

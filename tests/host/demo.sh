@@ -83,7 +83,7 @@ show_journal() {
 }
 
 # The daemon reloads sshd at most once in reload_spacing, 2 s. A drift out of the blue finds it rested.
-rest() { read -r -t 2.2 <> <(:) || true; }
+settle() { rest 2.2; }
 
 boot_with_tree
 printf '\nMatch User bob\n    X11Forwarding no\n' >>"$(box_path /etc/ssh/sshd_config)"
@@ -103,15 +103,15 @@ drift boot net.ipv4.tcp_keepalive_time \
 
 title "cloud-init brings a drop-in, and somebody makes it sort before ours"
 loses ClientAliveInterval 'echo "ClientAliveInterval 420" >/etc/ssh/sshd_config.d/50-cloud-init.conf'
-rest
+settle
 drift root ClientAliveInterval 'mv /etc/ssh/sshd_config.d/{50,00}-cloud-init.conf'
 
 title "A line appended to sshd_config lands inside its last Match block"
-rest
+settle
 drift bob ClientAliveInterval 'echo "    ClientAliveInterval 900" >>/etc/ssh/sshd_config'
 
 title "Our own drop-in is deleted"
-rest
+settle
 drift root ClientAliveInterval 'rm /etc/ssh/sshd_config.d/*keepalive-policy*'
 
 heading "keepalive-policy check"

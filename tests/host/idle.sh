@@ -9,7 +9,7 @@ seconds=${1:-60}
 of_daemon() { cat "$(box_path "/proc/$(property "$unit" MainPID)/$1")"; }
 used() { of_daemon stat | awk '{ print $14 + $15, $16 + $17 }'; }
 woken() { cat "$(box_path "/proc/$(property "$unit" MainPID)/task")"/*/status | awk '/^voluntary/ { sum += $2 } END { print sum }'; }
-at_rest() { local before; before=$(woken); read -r -t 2 <> <(:) || true; [ "$(woken)" = "$before" ]; }
+at_rest() { local before; before=$(woken); rest 2; [ "$(woken)" = "$before" ]; }
 
 boot_with_tree
 install_in_box >/dev/null 2>&1

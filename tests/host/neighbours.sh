@@ -8,7 +8,6 @@ trap 'box journalctl --no-pager --quiet --lines=40 --unit="$unit" >&2' ERR
 
 # Hundredths of a second that the daemon and all it started have used.
 used() { awk '{ print $14 + $15 + $16 + $17 }' "$(box_path "/proc/$(property "$unit" MainPID)/stat")"; }
-rest() { read -r -t "$1" <> <(:) || true; }
 neighbour() { box systemd-run --quiet --nice=19 --unit="neighbour-$1" sh -c "while :; do $2; done"; }
 
 # costs TITLE: what it uses beside that neighbour, once it has noticed that looking is of no use.

@@ -12,7 +12,7 @@ used() { awk '{ print $14 + $15 + $16 + $17 }' "$(box_path "/proc/$(property "$u
 # As fast as they can, but not in the way of whatever else runs on this machine.
 rival() { box systemd-run --quiet --nice=19 --unit="rival-$1" sh -c "while :; do $2; done"; }
 reloads() { box journalctl --quiet --unit=ssh --grep='Received SIGHUP' --case-sensitive=yes | wc -l; }
-at_rest() { local before; before=$(used); read -r -t 1 <> <(:) || true; [ $(($(used) - before)) -le 1 ]; }
+at_rest() { local before; before=$(used); rest 1; [ $(($(used) - before)) -le 1 ]; }
 
 boot_with_tree
 install_in_box >/dev/null 2>&1
@@ -34,7 +34,7 @@ echo "three settings are contested; ufw and cloud-init are named"
 
 seconds=${KEEPALIVE_RIVALS:-45}
 before=$(used) reloaded=$(reloads)
-read -r -t "$seconds" <> <(:) || true
+rest "$seconds"
 percent=$(awk -v ticks="$(($(used) - before))" -v s="$seconds" 'BEGIN { printf "%.2f", ticks / s }')
 echo "against three rivals at full speed for $seconds s: $percent % of a core, $(($(reloads) - reloaded)) reloads of sshd"
 # What is not optimised takes several times as long.

@@ -56,7 +56,7 @@ ours=$(drop_in 00-keepalive-policy.conf)
 for drift in {1..12}; do
     echo "ClientAliveInterval $drift" >"$ours"
     # A file that is changed again while its correction is judged is left alone.
-    read -r -t 0.6 <> <(:) || true
+    rest 0.6
 done
 echo 'ClientAliveInterval 5' >"$ours"
 await 70 "the last drift to be undone" checks

@@ -76,7 +76,7 @@ tool() {
 
 looks() { box sh -c "cat /proc/$(property "$unit" MainPID)/task/*/status" | awk '/^voluntary/ { sum += $2 } END { print sum }'; }
 # Longer than a thread that has nothing to do stays.
-at_rest() { local before; before=$(looks); read -r -t 1.5 <> <(:) || true; [ "$(looks)" = "$before" ]; }
+at_rest() { local before; before=$(looks); rest 1.5; [ "$(looks)" = "$before" ]; }
 
 # A package with one file of sysctl.d as its conffile, in two versions.
 package() {
@@ -231,7 +231,7 @@ wakes_nobody() {
     local before number
     before=$(looks)
     for number in 1 2 3 4 5; do echo "ClientAliveInterval $number" >"$(box_path /etc/srv/ssh.conf)"; done
-    read -r -t 0.5 <> <(:) || true
+    rest 0.5
     [ "$(looks)" = "$before" ]
 }
 # Again where the rereading of every five seconds came in between.
