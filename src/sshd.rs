@@ -315,6 +315,12 @@ fn prepare(host: &Host, install: &Install, instance: Option<&Instance>) -> Resul
             originals.sshd_instances.insert(instance.clone());
         })?;
     }
+    // A stranger's file at one of our paths is what comes back, not one that was there before it.
+    let places = plan::place::Places::of(instance);
+    let is_place = |path: &PathBuf| places.paths().any(|own| own == path);
+    for edit in install.edits.iter().filter(|edit| edit.foreign && is_place(&edit.path)) {
+        Originals::drop_copy(host, &edit.path)?;
+    }
     let made = install.edits.iter().filter(|edit| edit.before.is_none());
     for directory in made.filter_map(|edit| edit.path.parent()) {
         host.make_directory(directory, 0o755)?;

@@ -154,7 +154,11 @@ impl Transaction<'_> {
     /// The same for whom the blocks are about. What can't be asked about one of these says nothing.
     fn spares_blocks(&self, before: &Tree) -> Result<(), Refusal> {
         let (candidate, daemon) = (&self.install.candidate, self.service.daemon());
-        let connections = example::connections(candidate, &self.service.dialect);
+        let mut connections = example::connections(before, &self.service.dialect);
+        let others = example::connections(candidate, &self.service.dialect);
+        connections.extend(
+            others.into_iter().filter(|one| !connections.contains(one)).collect::<Vec<_>>(),
+        );
         if connections.is_empty() {
             return Ok(());
         }
