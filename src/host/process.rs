@@ -2,6 +2,7 @@
 //! capability set is empty, so `exe` and `fd` of sshd can't be read.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
@@ -29,6 +30,8 @@ pub struct Process {
 pub struct ListeningSocket {
     /// Its inode: another number for each new socket.
     pub inode: u64,
+    /// Its address.
+    pub address: IpAddr,
     /// Its port.
     pub port: u16,
 }
@@ -180,13 +183,30 @@ fn listening(table: &str) -> Vec<ListeningSocket> {
             if *fields.get(3)? != LISTEN {
                 return None;
             }
-            let (_, port) = fields.get(1)?.rsplit_once(':')?;
+            let (address, port) = fields.get(1)?.rsplit_once(':')?;
             Some(ListeningSocket {
                 inode: fields.get(9)?.parse().ok()?,
+                address: address_of(address)?,
                 port: u16::from_str_radix(port, 16).ok()?,
             })
         })
         .collect()
+}
+
+/// The kernel prints the address's 32-bit words as numbers of this machine.
+fn address_of(hex: &str) -> Option<IpAddr> {
+    let word = |at: usize| {
+        let digits = hex.get(at..at.checked_add(8)?)?;
+        Some(u32::from_str_radix(digits, 16).ok()?.to_ne_bytes())
+    };
+    match hex.len() {
+        8 => Some(IpAddr::from(word(0)?)),
+        32 => {
+            let words = [word(0)?, word(8)?, word(16)?, word(24)?];
+            Some(IpAddr::from(<[u8; 16]>::try_from(words.as_flattened()).ok()?))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
