@@ -164,7 +164,7 @@ impl Resource for Sshd {
     const LOCK: &'static str = "sshd_config";
 
     fn observe(&self, host: &Host) -> Result<Observed, ObserveError> {
-        let service = self.service(host)?;
+        let mut service = self.service(host)?;
         let dialect = service.dialect.clone();
         let main = main_file(host, &service)?;
         let places = plan::place::Places::of(self.instance.as_ref());
@@ -172,6 +172,14 @@ impl Resource for Sshd {
         looked_at.extend(places.paths().cloned());
         let snapshot = tree::snapshot::read(host, &main, &looked_at, &dialect)?;
         let verdict = judged(host, &snapshot.tree, &service)?;
+        let dump = match &verdict {
+            judge::Verdict::Accepted(dump) => Some(dump),
+            judge::Verdict::Refused(_) | judge::Verdict::NoSshd => None,
+        };
+        let freshness = service.freshness(host, &snapshot.tree, dump);
+        if let Some(dump) = dump {
+            service = service.with_endangered(host, &snapshot.tree, dump);
+        }
         let mut copies = BTreeMap::new();
         for path in places.paths() {
             match Originals::kept_copy(host, path) {
@@ -187,7 +195,7 @@ impl Resource for Sshd {
             preset_at_start: preset::values(&service.at_start.options, &dialect),
             verdict,
             ours_to_blame: false,
-            freshness: service.freshness(host, &snapshot.tree),
+            freshness,
             places,
             tree: snapshot.tree,
             watched: &snapshot.watched | &service.watched(),
@@ -314,6 +322,12 @@ fn prepare(host: &Host, install: &Install, instance: Option<&Instance>) -> Resul
         Originals::update(host, |originals| {
             originals.sshd_instances.insert(instance.clone());
         })?;
+    }
+    // A stranger's file at one of our paths is what comes back, not one that was there before it.
+    let places = plan::place::Places::of(instance);
+    let is_place = |path: &PathBuf| places.paths().any(|own| own == path);
+    for edit in install.edits.iter().filter(|edit| edit.foreign && is_place(&edit.path)) {
+        Originals::drop_copy(host, &edit.path)?;
     }
     let made = install.edits.iter().filter(|edit| edit.before.is_none());
     for directory in made.filter_map(|edit| edit.path.parent()) {

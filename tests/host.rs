@@ -75,6 +75,12 @@ fn fatal() {
     passes("fatal.sh");
 }
 
+/// Reloads that would take the way in away.
+#[test]
+fn endangered() {
+    passes("endangered.sh");
+}
+
 /// 25 drifts; `make test-long` makes it 200.
 #[test]
 fn storm() {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
@@ -31,6 +32,8 @@ pub struct Process {
 pub struct ListeningSocket {
     /// Its inode: another number for each new socket.
     pub inode: u64,
+    /// Its address.
+    pub address: IpAddr,
     /// Its port.
     pub port: u16,
 }
@@ -185,13 +188,30 @@ fn listening(table: impl BufRead) -> Vec<ListeningSocket> {
             if *fields.get(3)? != LISTEN {
                 return None;
             }
-            let (_, port) = fields.get(1)?.rsplit_once(':')?;
+            let (address, port) = fields.get(1)?.rsplit_once(':')?;
             Some(ListeningSocket {
                 inode: fields.get(9)?.parse().ok()?,
+                address: address_of(address)?,
                 port: u16::from_str_radix(port, 16).ok()?,
             })
         })
         .collect()
+}
+
+/// The kernel prints the address's 32-bit words as numbers of this machine.
+fn address_of(hex: &str) -> Option<IpAddr> {
+    let word = |at: usize| {
+        let digits = hex.get(at..at.checked_add(8)?)?;
+        Some(u32::from_str_radix(digits, 16).ok()?.to_ne_bytes())
+    };
+    match hex.len() {
+        8 => Some(IpAddr::from(word(0)?)),
+        32 => {
+            let words = [word(0)?, word(8)?, word(16)?, word(24)?];
+            Some(IpAddr::from(<[u8; 16]>::try_from(words.as_flattened()).ok()?))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]

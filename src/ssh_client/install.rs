@@ -6,6 +6,7 @@ use std::path::Path;
 use super::evaluate::{Destination, read};
 use super::judge::{self, NOBODY, Verdict, judge};
 use super::modes::Mode;
+use super::place::own_paths;
 use super::plan::Change;
 use super::tree::Tree;
 use super::{Keyword, SshClient, Whose, snapshot};
@@ -138,6 +139,10 @@ fn sample(reading: &super::evaluate::Reading) -> Vec<String> {
 
 fn write(host: &Host, client: &SshClient, edit: &FileEdit) -> Result<(), HostError> {
     let parent = edit.path.parent().unwrap_or(Path::new("/"));
+    if edit.foreign && own_paths().contains(&edit.path) {
+        // It is what comes back, not one that was there before it.
+        Originals::drop_copy(host, &edit.path)?;
+    }
     match (&client.whose, &edit.before, &edit.after) {
         (Whose::Everybodys, None, _) => {
             host.make_directory(parent, 0o755)?;

@@ -43,10 +43,9 @@ pub fn without_ours(observed: &Observed) -> Tree {
         return tree;
     }
     for path in own_paths() {
-        match observed.copies.get(&path) {
-            Some(copy) => tree.set(&path, Some(&copy.clone())),
-            None if tree.content(&path).is_some_and(marked::has_header) => tree.set(&path, None),
-            None => {}
+        // A copy is of what ours took the place of: what somebody put there since is his.
+        if tree.content(&path).is_some_and(marked::has_header) {
+            tree.set(&path, observed.copies.get(&path).map(Vec::as_slice));
         }
     }
     tree

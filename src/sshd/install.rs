@@ -61,6 +61,7 @@ pub fn reload(host: &Host, service: &Service, tree: &Tree) -> Vec<Outcome> {
         Ok::<_, Refusal>(())
     }));
     if let Some((tree, dump)) = judged {
+        let service = &service.clone().with_endangered(host, &tree, &dump);
         let load = Load { host, service, tree: &tree, dump: &dump };
         if load.run(&mut outcomes) == Health::Lost {
             recover::recover(&load, &[], &mut outcomes);
@@ -130,7 +131,8 @@ impl Transaction<'_> {
         let started = matches!(self.service.kind, Kind::SocketIdle | Kind::NotRunning)
             .then(|| self.service.observe_again(self.host).ok())
             .flatten();
-        let service = started.as_ref().unwrap_or(self.service);
+        let service = started.unwrap_or_else(|| self.service.clone());
+        let service = &service.with_endangered(self.host, tree, dump);
         let load = Load { host: self.host, service, tree, dump };
         match load.run(outcomes) {
             Health::Good | Health::Unconfirmed => {}
@@ -154,7 +156,11 @@ impl Transaction<'_> {
     /// The same for whom the blocks are about. What can't be asked about one of these says nothing.
     fn spares_blocks(&self, before: &Tree) -> Result<(), Refusal> {
         let (candidate, daemon) = (&self.install.candidate, self.service.daemon());
-        let connections = example::connections(candidate, &self.service.dialect);
+        let mut connections = example::connections(before, &self.service.dialect);
+        let others = example::connections(candidate, &self.service.dialect);
+        connections.extend(
+            others.into_iter().filter(|one| !connections.contains(one)).collect::<Vec<_>>(),
+        );
         if connections.is_empty() {
             return Ok(());
         }

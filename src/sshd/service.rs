@@ -12,6 +12,7 @@ use crate::sshd::dialect::Dialect;
 use crate::sshd::instance::Instance;
 
 pub mod command_line;
+pub mod endangered;
 pub mod listener;
 pub mod loaded;
 pub mod way;
@@ -69,6 +70,8 @@ pub struct Service {
     pub can_reload: bool,
     /// Whether ending the unit's main process leaves the sessions alone (`KillMode=process`).
     pub sessions_survive_restart: bool,
+    /// Where it listens now and would not after a load, in a sentence.
+    pub endangered: Option<String>,
 }
 
 /// The names under which distributions have the service and its socket.
@@ -156,6 +159,7 @@ impl Service {
             dialect: Dialect::default(),
             can_reload: false,
             sessions_survive_restart: false,
+            endangered: None,
         }
     }
 

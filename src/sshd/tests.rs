@@ -69,6 +69,48 @@ fn a_strangers_file_comes_back() {
 }
 
 #[test]
+fn what_is_put_in_the_place_of_ours_later_is_kept_too() {
+    let include = "Include /etc/ssh/sshd_config.d/*.conf\n";
+    let tested = Tested::new(&[(MAIN, include), (DROP_IN, "ClientAliveInterval 7\n")]);
+    tested.reconcile(&interval(120));
+    let put = |text: &str| {
+        let ours = tested.text(DROP_IN).unwrap();
+        let expect = Expect::Content(ours.as_bytes());
+        tested.host.replace(Path::new(DROP_IN), expect, text.as_bytes()).unwrap();
+    };
+    // The newer one of two that can be told again.
+    put("ClientAliveInterval 8\n");
+    tested.reconcile(&interval(120));
+    tested.reconcile(&Desired::default());
+    assert_eq!(tested.text(DROP_IN).as_deref(), Some("ClientAliveInterval 8\n"));
+    // One that says more stays, whatever stood there before it, and whatever is taken back.
+    tested.reconcile(&interval(120));
+    let precious = "ClientAliveInterval 9\nMatch User bob\n    PasswordAuthentication no\n";
+    put(precious);
+    tested.reconcile(&interval(120));
+    assert_eq!(tested.text(DROP_IN).as_deref(), Some(precious));
+    tested.reconcile(&Desired::default());
+    assert_eq!(tested.text(DROP_IN).as_deref(), Some(precious));
+}
+
+#[test]
+fn a_strangers_block_in_a_file_of_ours_is_not_dropped_unseen() {
+    let include = "Include /etc/ssh/sshd_config.d/*.conf\n";
+    let tested = Tested::new(&[(MAIN, include)]);
+    tested.reconcile(&interval(120));
+    let ours = tested.text(DROP_IN).unwrap();
+    let expect = Expect::Content(ours.as_bytes());
+    let block = format!("{ours}Match User bob\n    PasswordAuthentication no\n");
+    tested.host.replace(Path::new(DROP_IN), expect, block.as_bytes()).unwrap();
+    let observed = tested.sshd.observe(&tested.host).unwrap();
+    let plan = tested.sshd.plan(&Desired::default(), &observed);
+    let outcomes = tested.sshd.apply(&tested.host, &plan);
+    let refusal = outcomes.iter().find_map(|outcome| outcome.error.clone()).unwrap();
+    assert!(refusal.contains("passwordauthentication: no → yes"), "{refusal}");
+    assert_eq!(tested.text(DROP_IN), Some(block));
+}
+
+#[test]
 fn a_main_file_is_edited_and_given_back() {
     let main = "# mine\r\nPort 22\r\nMatch User bob\r\nClientAliveInterval 7";
     let tested = Tested::new(&[(MAIN, main)]);

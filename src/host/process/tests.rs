@@ -37,7 +37,23 @@ fn only_listening_sockets_are_taken() {
    0: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 31379 1 00000000e839f6e8 100 0 0 10 0
    1: 0100007F:0016 0100007F:A2C4 01 00000000:00000000 02:000AF0D1 00000000     0        0 31400 2 00000000b8ea2126 20 4 1 10 -1
 ";
-    assert_eq!(listening(table.as_bytes()), [ListeningSocket { inode: 31379, port: 22 }]);
+    let any = std::net::Ipv4Addr::UNSPECIFIED.into();
+    assert_eq!(
+        listening(table.as_bytes()),
+        [ListeningSocket { inode: 31379, address: any, port: 22 }]
+    );
+}
+
+#[test]
+fn listening_sockets_have_their_addresses() {
+    let process = Process::find(std::process::id()).unwrap();
+    for address in ["127.0.0.2:0", "[::1]:0"] {
+        let socket = std::net::TcpListener::bind(address).unwrap();
+        let bound = socket.local_addr().unwrap();
+        let is_it = |found: &&ListeningSocket| found.port == bound.port();
+        let listening = process.listening();
+        assert_eq!(listening.iter().find(is_it).unwrap().address, bound.ip());
+    }
 }
 
 #[test]

@@ -106,6 +106,20 @@ fn without_an_include_a_block_stands_at_the_top_of_the_main_file() {
 }
 
 #[test]
+fn what_is_put_in_the_place_of_ours_later_is_not_replaced_by_what_was_there_before() {
+    let tree = Tree::new("Include /etc/ssh/ssh_config.d/*.conf\n");
+    tree.put(DROP_IN, "ServerAliveInterval 7\n", 0o644);
+    tree.reconcile(Mode::Enforce);
+    assert!(tree.get(DROP_IN).unwrap().contains("ServerAliveInterval 120\n"));
+    let theirs = "Host *.example\n    User bob\n";
+    tree.put(DROP_IN, theirs, 0o644);
+    tree.reconcile(Mode::Enforce);
+    assert_eq!(tree.get(DROP_IN).as_deref(), Some(theirs));
+    tree.restore();
+    assert_eq!(tree.get(DROP_IN).as_deref(), Some(theirs));
+}
+
+#[test]
 fn a_tree_that_ssh_refuses_is_left_alone() {
     let tree = Tree::new("Include /etc/ssh/ssh_config.d/*.conf\nNonsense yes\n");
     let report = tree.reconcile(Mode::Enforce);

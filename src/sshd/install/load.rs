@@ -32,7 +32,8 @@ const SETTLED: Duration = Duration::from_secs(2);
 pub enum Health {
     /// It runs with the new configuration, or none had to be loaded.
     Good,
-    /// It runs, but nothing shows that it took up the new configuration.
+    /// Nothing shows that it took up the new configuration, and nothing is to be taken back: it runs,
+    /// or somebody stopped it.
     Unconfirmed,
     /// It runs with the old configuration: the service manager refused.
     Unchanged,
@@ -88,10 +89,13 @@ impl Load<'_> {
                 health = failure.health;
                 failure.reason
             })?;
-            self.service.note_load(self.host, &loaded.listener, self.tree);
+            self.service.note_load(self.host, &loaded.listener, self.tree, Some(self.dump));
             banner = Some(loaded.banner);
             Ok::<_, String>(())
         }));
+        if health == Health::Lost && self.was_stopped() {
+            health = Health::Unconfirmed;
+        }
         if let Some(banner) = banner {
             outcomes.push(Outcome {
                 action: banner.to_string(),
@@ -124,10 +128,20 @@ impl Load<'_> {
         send: impl FnOnce() -> Result<(), HostError>,
     ) -> Result<Loaded, Failure> {
         let before = self.traces(listener);
+        if !listener.is_alive() {
+            // Stopped or started anew by somebody, since it was looked at: nothing that we did.
+            let reason = format!("sshd (process {}) ended before that", listener.pid);
+            return Err(Failure { health: Health::Unconfirmed, reason });
+        }
         if let Err(error) = send() {
             let deaf = before.any() && !self.traces(listener).any();
             let lost = deaf || !listener.is_alive();
-            let health = if lost { Health::Lost } else { Health::Unchanged };
+            let health = match error.source.kind() {
+                _ if lost => Health::Lost,
+                // The job goes on without us, and sshd will load what is there by then.
+                std::io::ErrorKind::TimedOut => Health::Unconfirmed,
+                _ => Health::Unchanged,
+            };
             return Err(Failure { health, reason: self.with_state(&error.to_string()) });
         }
         self.wait_for_load(listener, &before)?;
@@ -164,7 +178,7 @@ impl Load<'_> {
 
     fn restart(&self, unit: &str, old: &Process) -> Result<Loaded, Failure> {
         self.host
-            .unit_job("restart", unit)
+            .unit_job("try-restart", unit)
             .map_err(|error| Failure::lost(self.with_state(&error.to_string())))?;
         let new = self.await_start(unit)?;
         if new.pid == old.pid && new.started == old.started {
@@ -207,12 +221,24 @@ impl Load<'_> {
             }
         }
         match banner::check(self.dump) {
-            refused @ Banner::Refused(_) if shares_network(&listener) => {
+            refused @ Banner::Refused(_) if listener::shares_network(&listener) => {
                 Err(Failure::lost(refused.to_string()))
             }
             // What could not be checked is no failure: the traces have shown that it listens.
             banner => Ok(Loaded { listener, banner }),
         }
+    }
+
+    /// Whether sshd does not run because somebody stopped it while it was being loaded: that is not
+    /// undone. Of a SIGHUP before it has a handler it dies, too, without having failed for systemd.
+    fn was_stopped(&self) -> bool {
+        const HANGUP: &str = "1";
+        let unit = self.service.unit.as_deref().and_then(|unit| self.unit(unit).ok());
+        unit.is_some_and(|unit| {
+            matches!(unit.property("ActiveState"), "inactive" | "deactivating")
+                && unit.property("Result") == "success"
+                && unit.property("ExecMainStatus") != HANGUP
+        })
     }
 
     fn traces(&self, listener: &Process) -> Traces {
@@ -251,12 +277,4 @@ impl Load<'_> {
         let units = self.host.units(&[name], &["SubState", "Result", "ExecMainStatus"])?;
         Ok(units.into_iter().next().unwrap_or_default())
     }
-}
-
-/// Whether the listener is in our own network namespace: then we see the same sockets. Which one
-/// it is in can't be asked without a capability.
-fn shares_network(listener: &Process) -> bool {
-    let theirs = listener.listening();
-    let own = Process::find(std::process::id());
-    own.is_some_and(|own| !own.listening().is_disjoint(&theirs))
 }

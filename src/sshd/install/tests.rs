@@ -298,22 +298,22 @@ fn a_listener_of_no_unit_takes_up_the_edit_and_keeps_its_process() {
     let after = running.service();
     assert_eq!(after.listener, before.listener);
     assert_ne!(after.pid_file, before.pid_file);
-    assert!(after.freshness(&Host::live(), &running.tree()).is_current());
+    assert!(after.freshness(&Host::live(), &running.tree(), None).is_current());
 }
 
 #[test]
 fn an_edit_by_somebody_else_makes_the_listener_stale_until_one_reload() {
     let running = Running::new("");
     let host = Host::live();
-    assert!(running.service().freshness(&host, &running.tree()).is_current());
+    assert!(running.service().freshness(&host, &running.tree(), None).is_current());
     put(&running.path("sshd_config"), &running.configuration(120));
     let service = running.service();
-    assert!(!service.freshness(&host, &running.tree()).is_current());
+    assert!(!service.freshness(&host, &running.tree(), None).is_current());
     let outcomes = reload(&host, &service, &running.tree());
     let expected =
         ["have sshd judge what is on disk now", "send SIGHUP to sshd", "sshd answers on ADDRESS"];
     assert_eq!(running.told(&outcomes), expected);
-    assert!(running.service().freshness(&host, &running.tree()).is_current());
+    assert!(running.service().freshness(&host, &running.tree(), None).is_current());
 }
 
 #[test]

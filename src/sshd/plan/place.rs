@@ -93,12 +93,9 @@ pub fn target(desired: &Desired, observed: &Observed, policy: &Path) -> Option<T
 pub fn without_ours(observed: &Observed) -> Tree {
     let (mut tree, dialect) = (observed.tree.clone(), &observed.dialect);
     for path in observed.places.paths() {
-        match observed.copies.get(path) {
-            Some(copy) => tree.set(path, Some(copy)),
-            None if own_content(&tree, path).is_some_and(edit::has_header) => {
-                tree.set(path, None);
-            }
-            None => {}
+        // A copy is of what ours took the place of: what somebody put there since is his.
+        if own_content(&tree, path).is_some_and(edit::has_header) {
+            tree.set(path, observed.copies.get(path).map(Vec::as_slice));
         }
     }
     if let Some(main) = tree.content(&tree.main) {

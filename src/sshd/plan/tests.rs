@@ -50,6 +50,7 @@ pub(super) fn observed(files: &[(&str, &str)]) -> Observed {
             option_files: BTreeSet::new(),
             sessions_survive_restart: true,
             can_reload: true,
+            endangered: None,
         },
         dialect: Dialect::default(),
         preset: BTreeMap::new(),

@@ -123,3 +123,12 @@ pub fn ports(dump: &Dump) -> BTreeSet<u16> {
 fn port(address: &str) -> Option<u16> {
     address.split(' ').next()?.rsplit_once(':')?.1.parse().ok()
 }
+
+/// Whether the listener is in our own network namespace: then we see the same sockets. Which one
+/// it is in can't be asked without a capability.
+#[must_use]
+pub fn shares_network(listener: &Process) -> bool {
+    let theirs = listener.listening();
+    let own = Process::find(std::process::id());
+    own.is_some_and(|own| !own.listening().is_disjoint(&theirs))
+}

@@ -5,11 +5,14 @@
 //! file that changed since then makes the listener stale; but only a change of the keepalive
 //! settings is reason for a reload: another edit may be half done, and is for its author to load.
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use super::endangered::addresses;
 use super::listener;
 use super::{Kind, Service};
 use crate::host::files::Node;
@@ -21,6 +24,7 @@ use crate::sshd::Keyword;
 use crate::sshd::dialect::Dialect;
 use crate::sshd::evaluate::evaluate;
 use crate::sshd::instance::Instance;
+use crate::sshd::judge::Dump;
 use crate::sshd::syntax::directives;
 use crate::sshd::tree::{Entry, Tree};
 
@@ -39,6 +43,8 @@ struct Loaded {
     started: u64,
     pid_file: Option<Timestamp>,
     values: Vec<LoadedValue>,
+    #[serde(default)]
+    addresses: Option<BTreeSet<SocketAddr>>,
 }
 
 /// What the listener gives some of its connections.
@@ -75,9 +81,9 @@ impl Service {
     /// Whether the listener took up the keepalive settings of `tree`, which is what is on disk.
     /// Where its load was not seen, any change of the files since then counts; one load ends it.
     #[must_use]
-    pub fn freshness(&self, host: &Host, tree: &Tree) -> Freshness {
+    pub fn freshness(&self, host: &Host, tree: &Tree, dump: Option<&Dump>) -> Freshness {
         let Some(listener) = self.listener_that_loads() else { return Freshness::Current };
-        let now = self.load_of(listener, tree);
+        let now = self.load_of(listener, tree, dump);
         match self.note(host) {
             Some(note) if now.same_load(&note) && note.values == now.values => Freshness::Current,
             Some(note) if now.same_load(&note) => Freshness::Outdated(note.values),
@@ -94,9 +100,21 @@ impl Service {
     }
 
     /// Notes that the listener has just taken up `tree`.
-    pub(in crate::sshd) fn note_load(&self, host: &Host, listener: &Process, tree: &Tree) {
+    pub(in crate::sshd) fn note_load(
+        &self,
+        host: &Host,
+        listener: &Process,
+        tree: &Tree,
+        dump: Option<&Dump>,
+    ) {
         // Without the note the times tell, at worst with one reload too many.
-        let _ = self.load_of(listener, tree).write(host, &self.note_file());
+        let _ = self.load_of(listener, tree, dump).write(host, &self.note_file());
+    }
+
+    /// The addresses of the listener's last load, if that was seen.
+    pub(super) fn noted_addresses(&self, host: &Host, tree: &Tree) -> Option<BTreeSet<SocketAddr>> {
+        let now = self.load_of(self.listener.as_ref()?, tree, None);
+        self.note(host).filter(|note| now.same_load(note))?.addresses
     }
 
     fn note_file(&self) -> String {
@@ -121,7 +139,7 @@ impl Service {
         }
     }
 
-    fn load_of(&self, listener: &Process, tree: &Tree) -> Loaded {
+    fn load_of(&self, listener: &Process, tree: &Tree, dump: Option<&Dump>) -> Loaded {
         let mut pid_files = configured_pid_files(tree, &self.dialect);
         pid_files.extend(self.pid_files());
         Loaded {
@@ -129,6 +147,7 @@ impl Service {
             started: listener.started,
             pid_file: listener::pid_file_of(listener, &pid_files).map(|file| file.written),
             values: values(tree, &self.dialect),
+            addresses: dump.map(addresses),
         }
     }
 }

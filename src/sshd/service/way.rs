@@ -22,6 +22,13 @@ impl Service {
     #[must_use]
     pub fn way(&self) -> Way {
         let unit = self.unit.clone().unwrap_or_default();
+        if let Some(lost) = &self.endangered {
+            let name = self.unit.as_deref().unwrap_or("sshd");
+            return Way::Unsafe(format!(
+                "{name} is not reloaded: {lost}; new connections use the configuration on disk once \
+                 that has changed, or sshd is reloaded by hand"
+            ));
+        }
         match self.kind {
             Kind::Plain if self.can_reload => Way::Reload(unit),
             Kind::Plain | Kind::SocketActive if self.sessions_survive_restart => Way::Restart(unit),

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::sysctl::Desired;
 use crate::sysctl::tree::{Directory, Entry, OURS, Tree};
+use crate::sysctl::{Desired, file, key, proc_sys};
 
 #[cfg(test)]
 mod tests;
@@ -49,18 +49,30 @@ pub fn with_spelling(text: &[u8], spelling: &[u8], value: u32) -> Vec<u8> {
 }
 
 /// The names of our files in /etc/sysctl.d: with our suffix, and with our mark in them or recorded
-/// as made by us, whatever has been done to them since. A link is not ours, wherever it leads.
+/// as made by us and saying nothing else by now. A link is not ours, wherever it leads.
 pub fn present(tree: &Tree) -> Vec<Vec<u8>> {
     let Some(directory) = tree.directory(OURS) else { return Vec::new() };
     let ours = |(name, entry): (&Vec<u8>, &Entry)| match entry {
         Entry::File(real) => {
             name.ends_with(SUFFIX)
                 && *real == directory.real.join(OsStr::from_bytes(name))
-                && (tree.content(real).starts_with(MARK) || tree.made_by_us.as_ref() == Some(real))
+                && (tree.content(real).starts_with(MARK)
+                    || tree.made_by_us.as_ref() == Some(real)
+                        && says_nothing_else(tree.content(real)))
         }
         Entry::Nothing | Entry::Dangling => false,
     };
     directory.names.iter().filter(|entry| ours(*entry)).map(|(name, _)| name.clone()).collect()
+}
+
+/// Whether none but our settings are in a file: somebody replaced ours by a short one, and nothing
+/// else gets lost with it.
+fn says_nothing_else(content: &[u8]) -> bool {
+    let statements = [file::systemd(content), file::procps(content)].concat();
+    statements.iter().all(|statement| {
+        proc_sys::setting(&[proc_sys::ROOT, b"/", &key::normalise(statement.key)].concat())
+            .is_some()
+    })
 }
 
 /// The real path of the drop-in that the tree was given last, or that it was found with.

@@ -146,6 +146,19 @@ fn a_file_of_our_name_that_is_not_ours_stays() {
 }
 
 #[test]
+fn a_file_that_says_more_and_took_the_place_of_ours_stays() {
+    let tree = Tree::with(&[]);
+    tree.enforce(&desired(600));
+    let theirs = "vm.swappiness = 10\nnet.ipv4.tcp_keepalive_time = 1\n";
+    tree.put(OURS, theirs);
+    assert!(tree.enforce(&desired(600)).in_force());
+    assert_eq!(tree.get(OURS).unwrap(), theirs);
+    tree.enforce(&Desired::default());
+    assert_eq!(tree.get(OURS).unwrap(), theirs);
+    assert_eq!(tree.names(), ["99-zz-keepalive-policy.conf"]);
+}
+
+#[test]
 fn a_mask_of_our_name_is_respected() {
     let tree = Tree::with(&[(OURS, "-> /dev/null")]);
     let report = tree.enforce(&desired(600));

@@ -60,7 +60,7 @@ impl Image {
     }
 
     fn is_stale(&self) -> bool {
-        !self.service(Kind::Plain).freshness(&self.host(), &self.tree()).is_current()
+        !self.service(Kind::Plain).freshness(&self.host(), &self.tree(), None).is_current()
     }
 
     fn service(&self, kind: Kind) -> Service {
@@ -104,7 +104,7 @@ fn with_a_note_only_other_keepalive_settings_count() {
     std::fs::remove_file(image.directory.path().join("etc/ssh/sshd_config.d/10-a.conf")).unwrap();
     assert!(image.is_stale(), "a file that is gone has no time");
     let process = Process::find(std::process::id()).unwrap();
-    image.service(Kind::Plain).note_load(&image.host(), &process, &image.tree());
+    image.service(Kind::Plain).note_load(&image.host(), &process, &image.tree(), None);
     assert!(!image.is_stale());
     image.put(
         "etc/ssh/sshd_config",
@@ -152,11 +152,11 @@ fn what_loads_nothing_is_never_stale() {
     ];
     for (kind, stale) in kinds {
         let service = image.service(kind);
-        let freshness = service.freshness(&image.host(), &image.tree());
+        let freshness = service.freshness(&image.host(), &image.tree(), None);
         assert_eq!(!freshness.is_current(), stale, "{kind:?}");
     }
     let idle = Service { listener: None, ..image.service(Kind::Plain) };
-    assert!(idle.freshness(&image.host(), &image.tree()).is_current());
+    assert!(idle.freshness(&image.host(), &image.tree(), None).is_current());
     let empty = Tree { main: "/etc/ssh/sshd_config".into(), entries: BTreeMap::new() };
-    assert!(image.service(Kind::Plain).freshness(&image.host(), &empty).is_current());
+    assert!(image.service(Kind::Plain).freshness(&image.host(), &empty, None).is_current());
 }
