@@ -110,7 +110,7 @@ impl Mine<'_> {
             Ok(reports) => reports,
             Err(code) => return code,
         };
-        let print = || text::applied(&reports, Style::of_stdout());
+        let print = || text::applied(&reports, "keepalive-policy client diff", Style::of_stdout());
         self.invocation.print(&json::Applied::of(&reports), print);
         verdict(&reports)
     }
