@@ -1,6 +1,7 @@
 //! The command line: one file a command, each giving its exit code.
 
-use std::io::Write;
+use std::cell::Cell;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -118,12 +119,15 @@ struct Watch {
 }
 
 /// What every command gets.
+#[derive(Clone)]
 struct Invocation {
     host: Host,
     policy: PathBuf,
     /// Whether `--policy` was given.
     policy_is_given: bool,
     format: Format,
+    /// Whether output was lost: a full disk, a device that failed.
+    lost: Cell<bool>,
 }
 
 /// Parses the arguments, runs the command, gives the exit code.
@@ -146,9 +150,10 @@ pub fn run() -> ExitCode {
             Err(error) => return ExitCode::from(complain(&error)),
         },
         format: cli.format,
+        lost: Cell::new(false),
     };
     let code = match cli.command {
-        Command::Daemon { user } => daemon(invocation, user),
+        Command::Daemon { user } => daemon(invocation.clone(), user),
         Command::Client { command } => client::run(&invocation, &command),
         Command::Check(watch) => check::run(&invocation, watch),
         Command::Diff => diff::run(&invocation),
@@ -161,7 +166,7 @@ pub fn run() -> ExitCode {
         Command::Reload { user } => reload::run(&invocation, user),
         Command::Restore => restore::run(&invocation),
     };
-    ExitCode::from(code)
+    ExitCode::from(if invocation.lost.get() { ERROR } else { code })
 }
 
 /// Runs the host's daemon, or the caller's own.
@@ -205,8 +210,22 @@ impl Invocation {
             Format::Text => text(),
             Format::Json => serde_json::to_string_pretty(data).unwrap_or_default() + "\n",
         };
+        self.write(output.as_bytes())
+    }
+
+    /// Writes to standard output; whether anybody reads it. What can't be written is told, and the
+    /// exit code is that of an error.
+    fn write(&self, output: &[u8]) -> bool {
+        let mut stdout = std::io::stdout();
+        let Err(error) = stdout.write_all(output).and_then(|()| stdout.flush()) else {
+            return true;
+        };
         // A closed pipe (`| head`) is the reader's choice, not an error.
-        std::io::stdout().write_all(output.as_bytes()).is_ok()
+        if error.kind() != ErrorKind::BrokenPipe {
+            complain(&format!("standard output: cannot write: {error}"));
+            self.lost.set(true);
+        }
+        false
     }
 }
 

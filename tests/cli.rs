@@ -3,9 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on must fail")]
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
@@ -119,4 +120,37 @@ fn a_drop_in_of_ours_that_makes_sshd_refuse_is_moved_where_it_does_not() {
     assert!(!drop_in.exists());
     assert_eq!(code("restore"), 0);
     assert_eq!(fs::read_to_string(&main).unwrap(), moved);
+}
+
+#[test]
+fn output_that_is_lost_is_an_error() {
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    for arguments in [&["hops"][..], &["--format", "json", "hops"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_keepalive-policy"))
+            .args(arguments)
+            .stdout(full())
+            .output()
+            .unwrap();
+        let (code, _, stderr) = outcome(&output);
+        assert_eq!(code, 2, "{stderr}");
+        assert!(stderr.contains("standard output: cannot write"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_daemon_whose_lines_go_into_a_file_paints_nothing() {
+    let tree = tree("mode = \"audit\"\n");
+    let mut daemon = Command::new(env!("CARGO_BIN_EXE_keepalive-policy"))
+        .arg("--root")
+        .arg(tree.path())
+        .arg("daemon")
+        .env_remove("NO_COLOR")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(daemon.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    assert!(line.contains("in force, mode audit") && !line.contains('\x1b'), "{line:?}");
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use super::restore::refuse_beside_daemon;
 use super::{BAD_POLICY, ERROR, Invocation, complain, verdict};
 use crate::client::export::Target;
 use crate::host::Host;
@@ -17,6 +18,8 @@ use crate::user::User;
 mod check;
 mod export;
 mod show;
+#[cfg(test)]
+mod tests;
 
 #[derive(Debug, Clone, Subcommand)]
 pub(super) enum Command {
@@ -130,6 +133,9 @@ impl Mine<'_> {
     }
 
     fn restore(&self) -> u8 {
+        if let Err(code) = refuse_beside_daemon(&self.host, "systemctl --user") {
+            return code;
+        }
         let whose = Whose::Users(self.user.ssh_config());
         let client = SshClient { policy: PathBuf::new(), whose };
         let report = reconcile(&client, &self.host, &Default::default(), Mode::Enforce);
@@ -140,12 +146,11 @@ impl Mine<'_> {
     }
 }
 
-/// Where the caller's policy is: named on the command line, their own, or the host's.
+/// Where the caller's policy is: named on the command line, their own, or the host's. Where there is
+/// none of these it is said of their own, which they can write.
 pub(super) fn policy_of(invocation: &Invocation, user: &User) -> PathBuf {
     let own = user.policy();
-    if invocation.policy_is_given || !user.host().exists(&own) {
-        invocation.policy.clone()
-    } else {
-        own
-    }
+    let host = user.host();
+    let others = !host.exists(&own) && host.exists(&invocation.policy);
+    if invocation.policy_is_given || others { invocation.policy.clone() } else { own }
 }

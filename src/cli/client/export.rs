@@ -1,6 +1,5 @@
 //! `client export`: the policy for another client.
 
-use std::io::Write;
 use std::path::Path;
 
 use super::Mine;
@@ -27,8 +26,9 @@ pub(super) fn run(mine: &Mine<'_>, target: Target, into: Option<&Path>) -> u8 {
         let file = crate::cli::absolute(file.to_owned());
         return match patch(mine, &file, settings.interval) {
             Ok(message) => {
-                mine.invocation
-                    .print(&serde_json::json!({ "version": 1, "file": file }), || message);
+                // Not the path itself: one that is not UTF-8 is no JSON, and json! would panic.
+                let data = serde_json::json!({ "version": 1, "file": file.to_string_lossy() });
+                mine.invocation.print(&data, || message);
                 0
             }
             Err(error) => complain(&error),
@@ -36,8 +36,7 @@ pub(super) fn run(mine: &Mine<'_>, target: Target, into: Option<&Path>) -> u8 {
     }
     match render(target, &policy) {
         Ok(bytes) => {
-            // A closed pipe is the reader's choice, not an error.
-            let _ = std::io::stdout().write_all(&bytes);
+            mine.invocation.write(&bytes);
             0
         }
         Err(missing) => complain(&missing),
