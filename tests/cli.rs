@@ -103,6 +103,42 @@ fn usage_errors_go_to_stderr_and_help_to_stdout() {
     }
 }
 
+/// Nothing wraps it: a terminal would, in the middle of words.
+#[test]
+fn help_fits_into_80_columns() {
+    for command in [
+        "",
+        "daemon",
+        "check",
+        "diff",
+        "apply",
+        "status",
+        "sessions",
+        "explain",
+        "hops",
+        "validate",
+        "reload",
+        "restore",
+        "client",
+        "client show",
+        "client check",
+        "client apply",
+        "client diff",
+        "client restore",
+        "client export",
+    ] {
+        for help in ["-h", "--help"] {
+            let arguments: Vec<&str> = command.split_whitespace().chain([help]).collect();
+            let (code, stdout, _) = outcome(&keepalive(Path::new("/"), &arguments));
+            assert_eq!(code, 0);
+            // The list of other clients is clap's.
+            for line in stdout.lines().filter(|line| !line.contains("securecrt, teraterm")) {
+                assert!(line.chars().count() <= 80, "{command} {help}: {line}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_drop_in_of_ours_that_makes_sshd_refuse_is_moved_where_it_does_not() {
     let tree = tree("[sshd_config]\nTCPKeepAlive = true\nClientAliveInterval = 120\n");

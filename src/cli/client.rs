@@ -23,26 +23,34 @@ mod tests;
 
 #[derive(Debug, Clone, Subcommand)]
 pub(super) enum Command {
-    /// Show what each host gets, and which line decides. Exits 0, or 2 when it could not be told
+    /// Show what each host gets, and which line decides
+    ///
+    /// Exits 0, or 2 when it could not be told.
     Show {
-        /// As on ssh's command line [default: every name in a Host line, and any other host]
+        /// As for ssh [default: those of Host lines, and any other]
         #[arg(value_name = "HOST")]
         hosts: Vec<String>,
     },
-    /// Compare what HOST gets by the files, by `ssh -G`, and by the policy. Exits 0 when all agree,
-    /// 1 when not, 2 when it could not be told
+    /// Compare what HOST gets by the files, by `ssh -G`, and by the policy
+    ///
+    /// Exits 0 when all agree, 1 when not, 2 when it could not be told.
     Check {
-        /// As on ssh's command line: `web1`, `bob@web1`
+        /// As for ssh: `web1`, `bob@web1`
         host: String,
     },
-    /// Put the policy into ~/.ssh/config as defaults, and verify. Exits 0 when in force, 1 when
-    /// not, 2 on an error
+    /// Put the policy into ~/.ssh/config as defaults, and verify
+    ///
+    /// Exits 0 when in force, 1 when not, 2 on an error.
     Apply,
-    /// Show what `apply` would change. Exits 0 when nothing, 1 when something, 2 on an error
+    /// Show what `apply` would change
+    ///
+    /// Exits 0 when nothing, 1 when something, 2 on an error.
     Diff,
     /// Take out of ~/.ssh/config what `apply` put there
     Restore,
     /// Print the policy as settings for another client
+    ///
+    /// In the form that the client reads, also with --format json.
     Export {
         /// The client
         #[arg(long = "for", value_name = "CLIENT", value_enum)]
