@@ -13,7 +13,7 @@ pub(super) fn run(invocation: &Invocation) -> u8 {
     // Under `mode = "audit"` nothing is changed by this command either.
     let reports = Governed::default().reconcile(&invocation.host, &policy, policy.mode);
     invocation.print(&json::Applied::of(&reports), || {
-        text::applied(&reports, "keepalive-policy diff", Style::of_stdout())
+        text::applied(&reports, policy.mode, "keepalive-policy diff", Style::of_stdout())
     });
     verdict(&reports)
 }

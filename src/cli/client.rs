@@ -108,29 +108,30 @@ impl Mine<'_> {
         SshClient { policy: policy.path.clone(), whose }
     }
 
-    fn reconcile(&self, mode: Option<Mode>) -> Result<Vec<Report>, u8> {
-        let policy = self.load()?;
-        let mode = mode.unwrap_or(policy.mode);
-        let client = self.client(&policy);
-        Ok(vec![reconcile(&client, &self.host, &policy.ssh_config, mode)])
+    fn reconcile(&self, policy: &Policy, mode: Mode) -> Vec<Report> {
+        let client = self.client(policy);
+        vec![reconcile(&client, &self.host, &policy.ssh_config, mode)]
     }
 
     fn apply(&self) -> u8 {
-        // Under `mode = "audit"` nothing is changed by this command either.
-        let reports = match self.reconcile(None) {
-            Ok(reports) => reports,
+        let policy = match self.load() {
+            Ok(policy) => policy,
             Err(code) => return code,
         };
-        let print = || text::applied(&reports, "keepalive-policy client diff", Style::of_stdout());
+        // Under `mode = "audit"` nothing is changed by this command either.
+        let reports = self.reconcile(&policy, policy.mode);
+        let diff = "keepalive-policy client diff";
+        let print = || text::applied(&reports, policy.mode, diff, Style::of_stdout());
         self.invocation.print(&json::Applied::of(&reports), print);
         verdict(&reports)
     }
 
     fn diff(&self) -> u8 {
-        let reports = match self.reconcile(Some(Mode::Audit)) {
-            Ok(reports) => reports,
+        let policy = match self.load() {
+            Ok(policy) => policy,
             Err(code) => return code,
         };
+        let reports = self.reconcile(&policy, Mode::Audit);
         let print = || text::diff(&reports, Style::of_stdout());
         self.invocation.print(&json::Diff::of(&reports), print);
         if reports.iter().any(Report::blocked) {

@@ -52,6 +52,9 @@ impl Style {
     }
 }
 
+/// The advice where this program can do nothing.
+const BY_HAND: &str = "What is marked above must be mended by hand first.";
+
 /// Whether a stream is to have colours: when it is a terminal, and `NO_COLOR` is unset or empty.
 #[must_use]
 pub fn coloured(stream: &impl IsTerminal) -> bool {
@@ -92,7 +95,7 @@ fn verdicts(reports: &[Report], pending: &str, style: Style) -> String {
     } else if !blocked && is_pending {
         (pending, Style::PLAIN)
     } else {
-        ("What is marked above must be mended by hand first.", style)
+        (BY_HAND, style)
     };
     finish(&mut text, tally, advice, style);
     text
@@ -121,13 +124,18 @@ pub fn diff(reports: &[Report], style: Style) -> String {
     text
 }
 
-/// What `apply` shows: each step, then the table of `check`. `diff` is the command beside it.
+/// What `apply` shows: each step, then the table of `check`. `mode` is the policy's, and `diff` the
+/// command that shows what is pending.
 #[must_use]
-pub fn applied(reports: &[Report], diff: &str, style: Style) -> String {
+pub fn applied(reports: &[Report], mode: Mode, diff: &str, style: Style) -> String {
     let mut text = steps(reports, style);
     text.push('\n');
-    // Nothing is left pending but under audit.
-    text.push_str(&verdicts(reports, &audited(diff), style));
+    let advice = match mode {
+        // A step failed, or what it did had no effect; to do it again is no advice.
+        Mode::Enforce => BY_HAND.to_owned(),
+        Mode::Audit => audited(diff),
+    };
+    text.push_str(&verdicts(reports, &advice, style));
     text
 }
 

@@ -75,8 +75,13 @@ fn only_what_a_command_would_do_is_advised() {
          `keepalive-policy diff` shows what would be.\n",
     );
     ends(
-        applied(&wrong, "keepalive-policy client diff", Style::PLAIN),
+        applied(&wrong, Mode::Audit, "keepalive-policy client diff", Style::PLAIN),
         "`keepalive-policy client diff` shows what would be.\n",
+    );
+    // What is left after enforcing was tried, and did not succeed.
+    ends(
+        applied(&wrong, Mode::Enforce, "keepalive-policy diff", Style::PLAIN),
+        "What is marked above must be mended by hand first.\n",
     );
     ends(check(&[report(true)], Mode::Enforce, Style::PLAIN), "2 of 2 settings in force.\n");
 }
