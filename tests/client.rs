@@ -66,6 +66,11 @@ fn registry_files_are_read_back_by_a_library() {
         fs::write(&file, exported.stdout).unwrap();
         let expected: String = values.iter().map(|value| format!("{key}|{value}\n")).collect();
         assert_eq!(registry(&file), expected, "{target}");
+        let json = client(directory.path(), &["export", "--format", "json", "--for", target]);
+        let data: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+        assert_eq!((&data["version"], &data["client"]), (&1.into(), &target.into()));
+        let text = data["text"].as_str().unwrap();
+        assert!(text.starts_with("Windows Registry Editor") && text.contains(key), "{text}");
     }
 }
 

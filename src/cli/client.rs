@@ -49,8 +49,6 @@ pub(super) enum Command {
     /// Take out of ~/.ssh/config what `apply` put there
     Restore,
     /// Print the policy as settings for another client
-    ///
-    /// In the form that the client reads, also with --format json.
     Export {
         /// The client
         #[arg(long = "for", value_name = "CLIENT", value_enum)]
