@@ -1,6 +1,7 @@
 //! The command line: one file a command, each giving its exit code.
 
-use std::io::Write;
+use std::cell::Cell;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -37,15 +38,17 @@ const ERROR: u8 = 2;
 
 /// Keeps the keepalive settings of the kernel and of sshd as declared.
 #[derive(Debug, Parser)]
-#[command(name = "keepalive-policy", version, about, max_term_width = 100)]
+#[command(name = "keepalive-policy", version)]
 struct Cli {
-    /// The policy [default: /etc/keepalive-policy.toml, below --root if that is given]
+    /// The policy [default: /etc/keepalive-policy.toml]
+    ///
+    /// With --root DIR the default is the one below DIR.
     #[arg(long, value_name = "FILE", global = true)]
     policy: Option<PathBuf>,
     /// Treat DIR as /: files only, no live values, no reload
     #[arg(long, value_name = "DIR", global = true)]
     root: Option<PathBuf>,
-    /// How to print
+    /// Output
     #[arg(long, value_enum, default_value_t = Format::Text, global = true)]
     format: Format,
     #[command(subcommand)]
@@ -64,19 +67,27 @@ enum Format {
 enum Command {
     /// Watch and enforce: what systemd starts
     Daemon {
-        /// Only the caller's own ~/.ssh/config, by ~/.config/keepalive-policy.toml
+        /// Only for the caller's own ~/.ssh/config
+        ///
+        /// By ~/.config/keepalive-policy.toml, or the host's policy without one.
         #[arg(long)]
         user: bool,
     },
-    /// Show every declared setting: desired, effective, source. Exits 0 when all comply, 1 on
-    /// drift, 2 when it could not be told
+    /// Show every declared setting: desired, effective, source
+    ///
+    /// Exits 0 when all comply, 1 on drift, 2 when it could not be told.
     Check(Watch),
-    /// Show what `apply` would change. Exits 0 when nothing, 1 when something, 2 on an error
+    /// Show what `apply` would change
+    ///
+    /// Exits 0 when nothing, 1 when something, 2 on an error.
     Diff,
-    /// Bring the host into line once, and verify. Exits 0 when in force, 1 when not, 2 on an error
+    /// Bring the host into line once, and verify
+    ///
+    /// Exits 0 when in force, 1 when not, 2 on an error.
     Apply,
-    /// Show what the daemon last saw and did. Exits 0 when in force, 1 when not, 3 when it does
-    /// not run
+    /// Show what the daemon last saw and did
+    ///
+    /// Exits 0 when in force, 1 when not, 3 when it does not run.
     Status {
         #[command(flatten)]
         watch: Watch,
@@ -89,23 +100,31 @@ enum Command {
         #[command(subcommand)]
         command: client::Command,
     },
-    /// List the live sessions of sshd with their kernel timers, and those on older settings
+    /// List the live sessions of sshd, and those that run on older settings
     Sessions(Watch),
-    /// Explain who decides about each setting, when a dead peer is noticed, and whether sessions
-    /// survive the path. Exits 0, 1 when a hop is not survived, 2 when it could not be told
+    /// Explain who decides about each setting, and what follows
+    ///
+    /// Shows when a dead peer is noticed, and whether idle sessions survive the path.
+    ///
+    /// Exits 0, 1 when a hop is not survived, 2 when it could not be told.
     Explain,
-    /// List the middleboxes that [path] hops can name, with how long each forgives silence
+    /// List the middleboxes that [path] hops can name, with their patience
     Hops,
-    /// Check the policy file alone. Exits 0, or 78 with all findings
+    /// Check the policy file alone
+    ///
+    /// Exits 0, or 78 with all findings.
     Validate,
-    /// Have the daemon read its policy again, and wait until it is in force. Exits 0, 3 when the
-    /// daemon does not run, 78 when the policy is refused
+    /// Have the daemon read its policy again, and wait until it is in force
+    ///
+    /// Exits 0, 3 when the daemon does not run, 78 when the policy is refused.
     Reload {
         /// The caller's own daemon (`systemctl --user`)
         #[arg(long)]
         user: bool,
     },
     /// Undo everything that this tool ever changed
+    ///
+    /// Exits 0 when done, 1 when not all, 2 on an error, as while the daemon runs.
     Restore,
 }
 
@@ -118,12 +137,15 @@ struct Watch {
 }
 
 /// What every command gets.
+#[derive(Clone)]
 struct Invocation {
     host: Host,
     policy: PathBuf,
     /// Whether `--policy` was given.
     policy_is_given: bool,
     format: Format,
+    /// Whether output was lost: a full disk, a device that failed.
+    lost: Cell<bool>,
 }
 
 /// Parses the arguments, runs the command, gives the exit code.
@@ -146,9 +168,10 @@ pub fn run() -> ExitCode {
             Err(error) => return ExitCode::from(complain(&error)),
         },
         format: cli.format,
+        lost: Cell::new(false),
     };
     let code = match cli.command {
-        Command::Daemon { user } => daemon(invocation, user),
+        Command::Daemon { user } => daemon(invocation.clone(), user),
         Command::Client { command } => client::run(&invocation, &command),
         Command::Check(watch) => check::run(&invocation, watch),
         Command::Diff => diff::run(&invocation),
@@ -161,7 +184,7 @@ pub fn run() -> ExitCode {
         Command::Reload { user } => reload::run(&invocation, user),
         Command::Restore => restore::run(&invocation),
     };
-    ExitCode::from(code)
+    ExitCode::from(if invocation.lost.get() { ERROR } else { code })
 }
 
 /// Runs the host's daemon, or the caller's own.
@@ -205,8 +228,22 @@ impl Invocation {
             Format::Text => text(),
             Format::Json => serde_json::to_string_pretty(data).unwrap_or_default() + "\n",
         };
+        self.write(output.as_bytes())
+    }
+
+    /// Writes to standard output; whether anybody reads it. What can't be written is told, and the
+    /// exit code is that of an error.
+    fn write(&self, output: &[u8]) -> bool {
+        let mut stdout = std::io::stdout();
+        let Err(error) = stdout.write_all(output).and_then(|()| stdout.flush()) else {
+            return true;
+        };
         // A closed pipe (`| head`) is the reader's choice, not an error.
-        std::io::stdout().write_all(output.as_bytes()).is_ok()
+        if error.kind() != ErrorKind::BrokenPipe {
+            complain(&format!("standard output: cannot write: {error}"));
+            self.lost.set(true);
+        }
+        false
     }
 }
 

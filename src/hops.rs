@@ -84,7 +84,7 @@ pub static TABLE: [Hop; 35] = [
     hop("linux-conntrack", "netfilter connection tracking, established", 432_000, "yes", Yes, "by rules", (A, "kernel nf_conntrack-sysctl, nf_conntrack_tcp_timeout_established")),
     hop("openwrt", "OpenWrt's conntrack default", 7440, "yes", Yes, "not known", (B, "")),
     hop("ipvs", "kube-proxy IPVS", 900, "yes", Yes, "RST", (B, "")),
-    hop("rfc5382", "the floor RFC 5382 REQ-5 asks of a NAT", 7440, "not known", Yes, "not known", (A, "")),
+    hop("rfc5382", "the floor RFC 5382 REQ-5 asks of a NAT", 7440, "not known", Yes, "not known", (A, "RFC 5382")),
     hop("home-router", "home gateway (34 tested in 2010: 239 s and up, about half under an hour)", 239, "rarely", Yes, "not known", (C, "")),
     hop("fortigate", "FortiGate session-ttl", 3600, "300 to 604800", Yes, "drops", (A, "")),
     hop("cisco-asa", "Cisco ASA/FTD timeout conn", 3600, "300 and up", Yes, "drops", (A, "")),

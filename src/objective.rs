@@ -151,6 +151,16 @@ fn count(interval: u32, wanted: u32, factor: u32, release: Release) -> Result<u3
 }
 
 impl Derived {
+    /// Whether it is this that gives the setting its value.
+    #[must_use]
+    pub fn settles(&self, name: &str) -> bool {
+        match name {
+            "ClientAliveInterval" => self.interval.is_some(),
+            "ClientAliveCountMax" => self.count.is_some(),
+            _ => false,
+        }
+    }
+
     fn explain(&mut self, explicit: Explicit, release: Release) {
         let (Some(interval), count) =
             (explicit.interval.or(self.interval), explicit.count.or(self.count))

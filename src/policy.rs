@@ -44,6 +44,9 @@ pub use diagnostic::Diagnostic;
 use findings::Findings;
 use table::{Entries, Table, entries, section};
 
+/// What [`Policy::declared`] calls the `TCPKeepAlive` of `[ssh_config]`.
+pub const CLIENTS_TCP_KEEP_ALIVE: &str = "TCPKeepAlive (ssh_config)";
+
 /// A valid policy. Only what is declared in it is managed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -74,7 +77,8 @@ pub struct Policy {
     pub metrics_textfile: Option<PathBuf>,
     /// `[witness] enabled`: whether the kernel is asked who writes.
     pub witness: bool,
-    /// Where each declared setting is declared, by its name: of several places the one that wins.
+    /// Where each declared setting is declared, by its name, or [`CLIENTS_TCP_KEEP_ALIVE`]: of several
+    /// places the one that wins.
     pub declared: BTreeMap<&'static str, Source>,
     /// `[daemon] reload_spacing`: the least time between two reloads of sshd.
     pub reload_spacing: Duration,
@@ -263,7 +267,7 @@ fn read(
         path: section(Table::Path, &top, findings),
         objective: section(Table::Objective, &top, findings),
     };
-    let declared = sections.declared().map(|entry| (entry.name, findings.place(entry.key.start)));
+    let declared = sections.declared().map(|(name, entry)| (name, findings.place(entry.key.start)));
     let declared = declared.collect();
     let (sysctl, namespaces) = sysctl::read(&sections.sysctl, findings);
     let mut sshd_config = sshd_config::read(&sections.sshd_config, findings);

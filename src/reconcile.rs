@@ -16,6 +16,7 @@ mod row;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use row::lossy;
 pub use row::{LISTENER, Problem, Setting, Severity, Source, Value};
 
 /// A part of the host that the policy governs.

@@ -3,9 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on must fail")]
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
@@ -102,6 +103,42 @@ fn usage_errors_go_to_stderr_and_help_to_stdout() {
     }
 }
 
+/// Nothing wraps it: a terminal would, in the middle of words.
+#[test]
+fn help_fits_into_80_columns() {
+    for command in [
+        "",
+        "daemon",
+        "check",
+        "diff",
+        "apply",
+        "status",
+        "sessions",
+        "explain",
+        "hops",
+        "validate",
+        "reload",
+        "restore",
+        "client",
+        "client show",
+        "client check",
+        "client apply",
+        "client diff",
+        "client restore",
+        "client export",
+    ] {
+        for help in ["-h", "--help"] {
+            let arguments: Vec<&str> = command.split_whitespace().chain([help]).collect();
+            let (code, stdout, _) = outcome(&keepalive(Path::new("/"), &arguments));
+            assert_eq!(code, 0);
+            // The list of other clients is clap's.
+            for line in stdout.lines().filter(|line| !line.contains("securecrt, teraterm")) {
+                assert!(line.chars().count() <= 80, "{command} {help}: {line}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_drop_in_of_ours_that_makes_sshd_refuse_is_moved_where_it_does_not() {
     let tree = tree("[sshd_config]\nTCPKeepAlive = true\nClientAliveInterval = 120\n");
@@ -119,4 +156,37 @@ fn a_drop_in_of_ours_that_makes_sshd_refuse_is_moved_where_it_does_not() {
     assert!(!drop_in.exists());
     assert_eq!(code("restore"), 0);
     assert_eq!(fs::read_to_string(&main).unwrap(), moved);
+}
+
+#[test]
+fn output_that_is_lost_is_an_error() {
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    for arguments in [&["hops"][..], &["--format", "json", "hops"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_keepalive-policy"))
+            .args(arguments)
+            .stdout(full())
+            .output()
+            .unwrap();
+        let (code, _, stderr) = outcome(&output);
+        assert_eq!(code, 2, "{stderr}");
+        assert!(stderr.contains("standard output: cannot write"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_daemon_whose_lines_go_into_a_file_paints_nothing() {
+    let tree = tree("mode = \"audit\"\n");
+    let mut daemon = Command::new(env!("CARGO_BIN_EXE_keepalive-policy"))
+        .arg("--root")
+        .arg(tree.path())
+        .arg("daemon")
+        .env_remove("NO_COLOR")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(daemon.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    assert!(line.contains("in force, mode audit") && !line.contains('\x1b'), "{line:?}");
 }

@@ -66,6 +66,11 @@ fn registry_files_are_read_back_by_a_library() {
         fs::write(&file, exported.stdout).unwrap();
         let expected: String = values.iter().map(|value| format!("{key}|{value}\n")).collect();
         assert_eq!(registry(&file), expected, "{target}");
+        let json = client(directory.path(), &["export", "--format", "json", "--for", target]);
+        let data: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+        assert_eq!((&data["version"], &data["client"]), (&1.into(), &target.into()));
+        let text = data["text"].as_str().unwrap();
+        assert!(text.starts_with("Windows Registry Editor") && text.contains(key), "{text}");
     }
 }
 
@@ -118,4 +123,53 @@ fn the_real_ssh_takes_the_export() {
     let said = String::from_utf8(said.stdout).unwrap();
     assert!(said.contains("\nserveraliveinterval 150\n"), "{said}");
     assert!(said.contains("\ntcpkeepalive yes\n"), "{said}");
+}
+
+#[test]
+fn a_session_file_may_have_any_name() {
+    use std::os::unix::ffi::OsStrExt;
+    let directory = tempfile::tempdir().unwrap();
+    let name = std::ffi::OsStr::from_bytes(b"h\xff.ini");
+    fs::write(directory.path().join(name), "S:\"Hostname\"=h\r\n").unwrap();
+    let policy = directory.path().join("policy.toml");
+    fs::write(&policy, POLICY).unwrap();
+    fs::set_permissions(&policy, fs::Permissions::from_mode(0o644)).unwrap();
+    let done = Command::new(env!("CARGO_BIN_EXE_keepalive-policy"))
+        .args(["--format", "json", "client", "export", "--for", "securecrt", "--policy"])
+        .arg(&policy)
+        .arg("--into")
+        .arg(name)
+        .current_dir(directory.path())
+        .env_remove("SUDO_UID")
+        .output()
+        .unwrap();
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    assert!(String::from_utf8_lossy(&done.stdout).contains("h\u{fffd}.ini"));
+}
+
+/// The daemon would put the block back within milliseconds.
+#[test]
+fn nothing_is_restored_beside_a_daemon_that_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let runtime = directory.path().join("keepalive-policy");
+    fs::create_dir(&runtime).unwrap();
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let start = stat.rsplit_once(')').unwrap().1.split_ascii_whitespace().nth(19).unwrap();
+    let status = format!(
+        r#"{{"version": 1, "pid": {}, "process_start": {start}, "since": 0, "policy": "/p.toml",
+        "mode": "enforce", "in_force": true, "summary": "", "corrections": 0, "last_drift": null,
+        "settings": [], "problems": []}}"#,
+        std::process::id()
+    );
+    fs::write(runtime.join("status.json"), status).unwrap();
+    let refused = Command::new(env!("CARGO_BIN_EXE_keepalive-policy"))
+        .args(["client", "restore"])
+        .env_remove("SUDO_UID")
+        .env("XDG_RUNTIME_DIR", directory.path())
+        .env("XDG_STATE_HOME", directory.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("systemctl --user disable --now keepalive-policy"), "{said}");
 }

@@ -4,9 +4,11 @@ use std::path::Path;
 
 use keepalive_policy::hops::{Counts, TABLE};
 use keepalive_policy::policy::{Policy, Rejection, parse};
+use keepalive_policy::report::journal::Kind;
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 const POLICY_PAGE: &str = include_str!("../packaging/man/keepalive-policy.toml.5");
+const PROGRAM_PAGE: &str = include_str!("../packaging/man/keepalive-policy.8");
 const EXAMPLE: &str = include_str!("../config.example.toml");
 
 fn judge(text: &str) -> Result<Policy, Rejection> {
@@ -107,6 +109,22 @@ fn every_key_is_described_and_shown_in_the_example() {
         }
     }
     assert_eq!(described, 33);
+}
+
+#[test]
+fn every_kind_of_line_in_the_journal_is_listed() {
+    let readme = std::fs::read_to_string(README).unwrap();
+    let listed: String = PROGRAM_PAGE
+        .lines()
+        .skip_while(|line| *line != ".Li KEEPALIVE_EVENT")
+        .take_while(|line| *line != ".Pc")
+        .flat_map(|line| [shown(line), "\n".to_owned()])
+        .collect();
+    let listed: Vec<&str> = listed.split([' ', ',', '\n']).collect();
+    for kind in Kind::ALL {
+        assert!(listed.contains(&kind.word()), "{kind:?} is not in the manual page");
+        assert!(readme.contains(&format!("`{}`", kind.word())), "{kind:?} is not in the README");
+    }
 }
 
 #[test]

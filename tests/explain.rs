@@ -70,6 +70,25 @@ fn the_line_that_is_proposed_makes_the_path_safe() {
     assert!(!notices.contains("forgets"), "{notices}");
 }
 
+/// TCPKeepAlive is a keyword of both ends, and what [objective] sets stands in no line.
+#[test]
+fn each_setting_is_said_to_be_declared_where_it_is() {
+    let policy = "[ssh_config]\nTCPKeepAlive = false\nServerAliveInterval = 9\n\
+                  [sshd_config]\nClientAliveCountMax = 3\n[objective]\nsurvive_idle = 350\n";
+    let tree = tree(policy, "");
+    fs::write(tree.path().join("etc/ssh/ssh_config"), "Host *\n    TCPKeepAlive yes\n").unwrap();
+    let (_, text) = run(&tree, &["explain"]);
+    let place = format!("{}/etc/keepalive-policy.toml", tree.path().display());
+    for line in [
+        "TCPKeepAlive".to_owned(),
+        format!("TCPKeepAlive (ssh_config), declared in {place}:2"),
+        "ClientAliveInterval, derived from [objective]".to_owned(),
+        format!("ClientAliveCountMax, declared in {place}:5"),
+    ] {
+        assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
+    }
+}
+
 #[test]
 fn what_sshd_refuses_is_not_explained() {
     let tree = tree("", "ClientAliveInterval never\n");

@@ -12,6 +12,8 @@ pub(super) fn run(invocation: &Invocation) -> u8 {
     };
     // Under `mode = "audit"` nothing is changed by this command either.
     let reports = Governed::default().reconcile(&invocation.host, &policy, policy.mode);
-    invocation.print(&json::Applied::of(&reports), || text::applied(&reports, Style::of_stdout()));
+    invocation.print(&json::Applied::of(&reports), || {
+        text::applied(&reports, policy.mode, "keepalive-policy diff", Style::of_stdout())
+    });
     verdict(&reports)
 }

@@ -20,8 +20,9 @@ fn once(invocation: &Invocation) -> (u8, bool) {
     let mut reports = Governed::default().reconcile(&invocation.host, &policy, Mode::Audit);
     let containers = containers::notices(&invocation.host, &policy.sysctl, &policy.namespaces);
     reports.push(Report::of_problems(Live::NAME, containers));
-    let read =
-        invocation.print(&json::Check::of(&reports), || text::check(&reports, Style::of_stdout()));
+    let read = invocation.print(&json::Check::of(&reports), || {
+        text::check(&reports, policy.mode, Style::of_stdout())
+    });
     let blocked = reports.iter().any(Report::blocked);
     (if blocked { ERROR } else { u8::from(!json::compliant(&reports)) }, read)
 }

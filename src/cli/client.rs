@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use super::restore::refuse_beside_daemon;
 use super::{BAD_POLICY, ERROR, Invocation, complain, verdict};
 use crate::client::export::Target;
 use crate::host::Host;
@@ -17,25 +18,33 @@ use crate::user::User;
 mod check;
 mod export;
 mod show;
+#[cfg(test)]
+mod tests;
 
 #[derive(Debug, Clone, Subcommand)]
 pub(super) enum Command {
-    /// Show what each host gets, and which line decides. Exits 0, or 2 when it could not be told
+    /// Show what each host gets, and which line decides
+    ///
+    /// Exits 0, or 2 when it could not be told.
     Show {
-        /// As on ssh's command line [default: every name in a Host line, and any other host]
+        /// As for ssh [default: those of Host lines, and any other]
         #[arg(value_name = "HOST")]
         hosts: Vec<String>,
     },
-    /// Compare what HOST gets by the files, by `ssh -G`, and by the policy. Exits 0 when all agree,
-    /// 1 when not, 2 when it could not be told
+    /// Compare what HOST gets by the files, by `ssh -G`, and by the policy
+    ///
+    /// Exits 0 when all agree, 1 when not, 2 when it could not be told.
     Check {
-        /// As on ssh's command line: `web1`, `bob@web1`
+        /// As for ssh: `web1`, `bob@web1`
         host: String,
     },
-    /// Put the policy into ~/.ssh/config as defaults, and verify. Exits 0 when in force, 1 when
-    /// not, 2 on an error
+    /// Put the policy into ~/.ssh/config as defaults, and verify
+    ///
+    /// Exits 0 when in force, 1 when not, 2 on an error.
     Apply,
-    /// Show what `apply` would change. Exits 0 when nothing, 1 when something, 2 on an error
+    /// Show what `apply` would change
+    ///
+    /// Exits 0 when nothing, 1 when something, 2 on an error.
     Diff,
     /// Take out of ~/.ssh/config what `apply` put there
     Restore,
@@ -97,29 +106,30 @@ impl Mine<'_> {
         SshClient { policy: policy.path.clone(), whose }
     }
 
-    fn reconcile(&self, mode: Option<Mode>) -> Result<Vec<Report>, u8> {
-        let policy = self.load()?;
-        let mode = mode.unwrap_or(policy.mode);
-        let client = self.client(&policy);
-        Ok(vec![reconcile(&client, &self.host, &policy.ssh_config, mode)])
+    fn reconcile(&self, policy: &Policy, mode: Mode) -> Vec<Report> {
+        let client = self.client(policy);
+        vec![reconcile(&client, &self.host, &policy.ssh_config, mode)]
     }
 
     fn apply(&self) -> u8 {
-        // Under `mode = "audit"` nothing is changed by this command either.
-        let reports = match self.reconcile(None) {
-            Ok(reports) => reports,
+        let policy = match self.load() {
+            Ok(policy) => policy,
             Err(code) => return code,
         };
-        let print = || text::applied(&reports, Style::of_stdout());
+        // Under `mode = "audit"` nothing is changed by this command either.
+        let reports = self.reconcile(&policy, policy.mode);
+        let diff = "keepalive-policy client diff";
+        let print = || text::applied(&reports, policy.mode, diff, Style::of_stdout());
         self.invocation.print(&json::Applied::of(&reports), print);
         verdict(&reports)
     }
 
     fn diff(&self) -> u8 {
-        let reports = match self.reconcile(Some(Mode::Audit)) {
-            Ok(reports) => reports,
+        let policy = match self.load() {
+            Ok(policy) => policy,
             Err(code) => return code,
         };
+        let reports = self.reconcile(&policy, Mode::Audit);
         let print = || text::diff(&reports, Style::of_stdout());
         self.invocation.print(&json::Diff::of(&reports), print);
         if reports.iter().any(Report::blocked) {
@@ -130,6 +140,9 @@ impl Mine<'_> {
     }
 
     fn restore(&self) -> u8 {
+        if let Err(code) = refuse_beside_daemon(&self.host, "systemctl --user") {
+            return code;
+        }
         let whose = Whose::Users(self.user.ssh_config());
         let client = SshClient { policy: PathBuf::new(), whose };
         let report = reconcile(&client, &self.host, &Default::default(), Mode::Enforce);
@@ -140,12 +153,11 @@ impl Mine<'_> {
     }
 }
 
-/// Where the caller's policy is: named on the command line, their own, or the host's.
+/// Where the caller's policy is: named on the command line, their own, or the host's. Where there is
+/// none of these it is said of their own, which they can write.
 pub(super) fn policy_of(invocation: &Invocation, user: &User) -> PathBuf {
     let own = user.policy();
-    if invocation.policy_is_given || !user.host().exists(&own) {
-        invocation.policy.clone()
-    } else {
-        own
-    }
+    let host = user.host();
+    let others = !host.exists(&own) && host.exists(&invocation.policy);
+    if invocation.policy_is_given || others { invocation.policy.clone() } else { own }
 }

@@ -100,7 +100,10 @@ fn details(hop: &Hop) -> String {
         "no" => details.push("fixed".to_owned()),
         "yes" => details.push("configurable".to_owned()),
         other if other.starts_with(|first: char| first.is_ascii_digit()) => {
-            details.push(format!("configurable, {other} s"));
+            // The unit stands behind the last number: "60 to 6000", "300 and up".
+            let (numbers, rest) =
+                other.strip_suffix(" and up").map_or((other, ""), |least| (least, " and up"));
+            details.push(format!("configurable, {numbers} s{rest}"));
         }
         other => details.push(format!("configurable {other}")),
     }
@@ -146,6 +149,8 @@ aws-nlb-tls                  350  unsure  AWS Network Load Balancer, TLS
     fixed; then: RST; says its vendor
 ";
         assert!(text.contains(shown), "{text}");
+        assert!(text.contains("    configurable, 300 s and up; then: drops;"), "{text}");
+        assert!(text.contains("    says RFC 5382\n"), "{text}");
     }
 
     #[test]

@@ -6,9 +6,13 @@ use serde_json::{Value as Json, json};
 
 use super::watch::watching;
 use super::{Invocation, Watch, complain};
+use crate::reconcile::Value;
 use crate::report::status::{Status, now};
 use crate::report::text::Style;
 use crate::report::wrap::hanging;
+
+#[cfg(test)]
+mod tests;
 
 const NOT_RUNNING: u8 = 3;
 
@@ -56,20 +60,7 @@ fn render(status: &Status, now: u64, style: Style) -> String {
         let since = ago(now.saturating_sub(drift.at));
         line("last drift", &format!("{} {since} ago", drift.setting));
     }
-    for row in status.settings.iter().filter(|row| row["compliant"] == Json::Bool(false)) {
-        let _ = writeln!(
-            text,
-            "  {}       {} ({}) is {}, {} is declared",
-            style.bad("DRIFT"),
-            plain(&row["name"]),
-            plain(&row["context"]),
-            plain(&row["effective"]),
-            plain(&row["desired"])
-        );
-    }
-    for problem in &status.problems {
-        let _ = writeln!(text, "  problem     {}", plain(&problem["message"]));
-    }
+    text.push_str(&troubles(status, style));
     if !status.in_force {
         text.push('\n');
         text.push_str(&hanging(
@@ -82,9 +73,59 @@ fn render(status: &Status, now: u64, style: Style) -> String {
     text
 }
 
-/// A JSON value without its quotes.
+/// A line for each thing that somebody should know.
+fn troubles(status: &Status, style: Style) -> String {
+    let mut text = String::new();
+    // The findings of a policy stand on several lines, the first of which has the place.
+    if let Some(finding) = status.policy_refused.as_deref().and_then(|text| text.lines().next()) {
+        let _ = writeln!(text, "  refused     {finding}; the previous policy stays in force");
+    }
+    for setting in &status.contested {
+        let _ = writeln!(text, "  contested   {setting}: somebody else keeps changing it");
+    }
+    for row in status.settings.iter().filter(|row| row["compliant"] == Json::Bool(false)) {
+        let _ = writeln!(
+            text,
+            "  {}       {} ({}) is {}, {} is declared",
+            style.bad("DRIFT"),
+            plain(&row["name"]),
+            plain(&row["context"]),
+            plain(&row["effective"]),
+            plain(&row["desired"])
+        );
+    }
+    for problem in &status.problems {
+        let _ = writeln!(text, "  {:<12}{}", label(problem), placed(problem));
+    }
+    text
+}
+
+/// A value as `check` shows it, and a text without its quotes.
 fn plain(value: &Json) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    match value {
+        Json::Null => "not set, or not known".to_owned(),
+        Json::Bool(value) => Value::Bool(*value).to_string(),
+        other => other.as_str().map_or_else(|| other.to_string(), str::to_owned),
+    }
+}
+
+/// How much a problem matters, as `check` says it.
+fn label(problem: &Json) -> &str {
+    match problem["severity"].as_str() {
+        Some("notice") => "note",
+        Some(severity) => severity,
+        None => "problem",
+    }
+}
+
+/// A problem behind the file and line that it is about.
+fn placed(problem: &Json) -> String {
+    let message = plain(&problem["message"]);
+    match (problem["file"].as_str(), problem["line"].as_u64()) {
+        (Some(file), Some(line)) => format!("{file}:{line}: {message}"),
+        (Some(file), None) => format!("{file}: {message}"),
+        (None, _) => message,
+    }
 }
 
 /// `42 s`, `5 min`, `3 h`, `12 d`.

@@ -18,7 +18,7 @@ mod tests;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 #[value(rename_all = "kebab-case")]
 pub enum Target {
-    /// OpenSSH on Linux, macOS and the BSDs: lines for ~/.ssh/config
+    /// OpenSSH on Linux, macOS and the BSDs: ~/.ssh/config
     Openssh,
     /// PuTTY: a .reg file for the default settings
     Putty,
@@ -36,7 +36,7 @@ pub enum Target {
     /// OpenSSH on Windows: a PowerShell snippet
     #[value(name = "windows-openssh")]
     WindowsOpenssh,
-    /// Windows' own TCP keepalive: a .reg file, from [sysctl] of the policy
+    /// Windows' own keepalive: a .reg file, from [sysctl]
     WindowsTcp,
 }
 

@@ -86,6 +86,31 @@ impl Lines {
 }
 
 impl State {
+    /// Says who wrote what an event is about, as far as that can be told.
+    fn name_writer(&mut self, host: &Host, report: &Report, event: &mut Event) {
+        let (Kind::Corrected | Kind::Drift | Kind::Contested, Some(name)) =
+            (event.kind, event.setting)
+        else {
+            return;
+        };
+        // Of one setting there may be values from several files, each with a line of its own. A
+        // quarrel is about all of them.
+        let is_meant = |row: &&Setting| {
+            let source = row.source.as_ref().map(ToString::to_string);
+            row.name == name
+                && !row.compliant
+                && (event.kind == Kind::Contested || source == event.source)
+        };
+        // It may also be seen at a moment when nothing has drifted.
+        event.writer = match report.found.iter().find(is_meant) {
+            Some(row) => rival::recognise(host, row),
+            None => self.writers.get(name).cloned(),
+        };
+        if let Some(writer) = &event.writer {
+            self.writers.insert(name, writer.clone());
+        }
+    }
+
     /// Takes in a report, and gives what is new in it.
     pub fn take(&mut self, host: &Host, seen: Seen) -> Lines {
         let took = micros(seen.report.took);
@@ -111,22 +136,8 @@ impl State {
         }
         events.extend(contested);
         // After a start or another policy the value may be one that we declared before.
-        let foreign = matches!(seen.trigger, Trigger::Event | Trigger::Resync);
-        for event in events.iter_mut().filter(|_| foreign) {
-            if let (Kind::Corrected | Kind::Drift | Kind::Contested, Some(name)) =
-                (event.kind, event.setting)
-            {
-                let mut rows = seen.report.found.iter();
-                let row = rows.find(|row| row.name == name && !row.compliant);
-                // A quarrel may be seen at a moment when nothing has drifted.
-                event.writer = match row {
-                    Some(row) => rival::recognise(host, row),
-                    None => self.writers.get(name).cloned(),
-                };
-                if let Some(writer) = &event.writer {
-                    self.writers.insert(name, writer.clone());
-                }
-            }
+        if matches!(seen.trigger, Trigger::Event | Trigger::Resync) {
+            events.iter_mut().for_each(|event| self.name_writer(host, &seen.report, event));
         }
         self.note_drift(&seen.report, took, !events.is_empty());
         let generation = self.generations.entry(seen.name.clone()).or_default();

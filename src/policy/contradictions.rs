@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::findings::Findings;
 use super::objective::number;
 use super::table::{Entries, Entry};
-use super::{Policy, SshConfig};
+use super::{CLIENTS_TCP_KEEP_ALIVE, Policy, SshConfig};
 use crate::reconcile::Value;
 use crate::sshd::Keyword;
 use crate::sysctl::Key;
@@ -28,8 +28,14 @@ pub(super) struct Sections<'t> {
 
 impl<'t> Sections<'t> {
     /// The settings that are declared.
-    pub fn declared(&self) -> impl Iterator<Item = &Entry<'t>> {
-        [&self.sysctl, &self.sshd_config, &self.ssh_config].into_iter().flat_map(Entries::values)
+    pub fn declared(&self) -> impl Iterator<Item = (&'static str, &Entry<'t>)> {
+        let hosts = [&self.sysctl, &self.sshd_config].into_iter().flat_map(Entries::values);
+        let clients = self.ssh_config.values().map(|entry| match entry.name {
+            // sshd has one as well.
+            "TCPKeepAlive" => (CLIENTS_TCP_KEEP_ALIVE, entry),
+            name => (name, entry),
+        });
+        hosts.map(|entry| (entry.name, entry)).chain(clients)
     }
 }
 

@@ -7,6 +7,7 @@ use super::text::Style;
 use super::timeline::{Lane, draw};
 use super::wrap::hanging;
 use crate::explain::{Explained, Population, blocked};
+use crate::policy::CLIENTS_TCP_KEEP_ALIVE;
 use crate::reconcile::Severity;
 use crate::timing::budget::{Crossing, Verdict};
 use crate::timing::silence::{Sign, longest};
@@ -56,10 +57,14 @@ fn settings(text: &mut String, explained: &Explained<'_>, style: Style) {
             // sshd has a TCPKeepAlive as well.
             let of_client = explanation.resource == "ssh_config";
             text.push_str(if of_client { " (ssh_config)" } else { "" });
-            // What the policy declares of that name is sshd's.
-            let is_sshds = !(of_client && explanation.name == "TCPKeepAlive");
-            if let Some(place) = explained.declared.get(explanation.name).filter(|_| is_sshds) {
+            let name = match explanation.name {
+                "TCPKeepAlive" if of_client => CLIENTS_TCP_KEEP_ALIVE,
+                name => name,
+            };
+            if let Some(place) = explained.declared.get(name) {
                 let _ = write!(text, ", declared in {place}");
+            } else if explained.objective.is_some_and(|derived| derived.settles(name)) {
+                text.push_str(", derived from [objective]");
             }
             text.push('\n');
         }
@@ -144,7 +149,7 @@ fn alive(text: &mut String, population: &Population<'_>, style: Style) {
     for sign in &population.signs {
         let sentence = match sign.every {
             Some(every) if quickest.is_some_and(|quickest| quickest.by != sign.by) => format!(
-                "{} would every {} ({}), but hears something sooner",
+                "{} would say something every {} ({}), but hears something sooner",
                 sign.by.name(),
                 spoken(every),
                 sign.reason

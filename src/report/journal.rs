@@ -6,6 +6,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Layer, Registry};
 
+use super::text::coloured;
 use crate::reconcile::Value;
 
 mod events;
@@ -31,6 +32,7 @@ pub fn init() {
         Some(layer) => layer.with_field_prefix(None).boxed(),
         None => tracing_subscriber::fmt::layer()
             .with_writer(std::io::stderr)
+            .with_ansi(coloured(&std::io::stderr()))
             .with_target(false)
             .fmt_fields(tracing_subscriber::fmt::format::debug_fn(|writer, field, value| {
                 // The fields repeat the sentence; on a terminal the sentence is enough.

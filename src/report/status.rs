@@ -11,7 +11,7 @@ use super::Tally;
 use crate::host::files::Node;
 use crate::host::replace::Expect;
 use crate::host::{Host, HostError};
-use crate::reconcile::{Mode, Report};
+use crate::reconcile::{Mode, Report, lossy};
 
 #[cfg(test)]
 mod tests;
@@ -31,6 +31,7 @@ pub struct Status {
     /// When the daemon started, in seconds since 1970.
     pub since: u64,
     /// The policy file.
+    #[serde(serialize_with = "lossy")]
     pub policy: PathBuf,
     /// `enforce` or `audit`.
     pub mode: String,

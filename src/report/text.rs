@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 
-use crate::reconcile::{Outcome, Problem, Report, Setting, Severity};
+use crate::reconcile::{Mode, Outcome, Problem, Report, Setting, Severity};
 
 use super::Tally;
 use super::wrap::hanging;
@@ -21,11 +21,10 @@ impl Style {
     /// No colours: files, pipes, tests.
     pub const PLAIN: Self = Self { colour: false };
 
-    /// Colours if standard output is a terminal and `NO_COLOR` is unset or empty.
+    /// Colours if standard output is to have them.
     #[must_use]
     pub fn of_stdout() -> Self {
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { colour: std::io::stdout().is_terminal() && !no_color }
+        Self { colour: coloured(&std::io::stdout()) }
     }
 
     fn paint(self, code: &str, text: &str) -> String {
@@ -53,23 +52,52 @@ impl Style {
     }
 }
 
-/// The table of `check`, one row a setting and context, then problems and the tally.
+/// The advice where this program can do nothing.
+const BY_HAND: &str = "What is marked above must be mended by hand first.";
+
+/// Whether a stream is to have colours: when it is a terminal, and `NO_COLOR` is unset or empty.
 #[must_use]
-pub fn check(reports: &[Report], style: Style) -> String {
+pub fn coloured(stream: &impl IsTerminal) -> bool {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    stream.is_terminal() && !no_color
+}
+
+/// The table of `check`, one row a setting and context, then problems and the tally. `mode` is the
+/// policy's: under audit `apply` changes nothing either.
+#[must_use]
+pub fn check(reports: &[Report], mode: Mode, style: Style) -> String {
+    let advice = match mode {
+        Mode::Enforce => {
+            "`keepalive-policy diff` shows what would be changed, `keepalive-policy apply` does it."
+                .to_owned()
+        }
+        Mode::Audit => audited("keepalive-policy diff"),
+    };
+    verdicts(reports, &advice, style)
+}
+
+/// The advice where only the mode of the policy is in the way; `diff` is the command that shows what
+/// is pending.
+fn audited(diff: &str) -> String {
+    format!("The policy says mode = \"audit\": nothing is changed. `{diff}` shows what would be.")
+}
+
+/// The table, and `pending` as the advice where there is something that could be changed.
+fn verdicts(reports: &[Report], pending: &str, style: Style) -> String {
     let settings: Vec<&Setting> = super::settings(reports).collect();
     let mut text = table(&settings, style);
     problems(&mut text, reports, style);
     let tally = Tally::of(settings.iter().copied());
     let blocked = reports.iter().any(Report::blocked);
-    let advice = if blocked {
-        "What is marked above must be mended by hand first.".to_owned()
-    } else if tally.in_force < tally.declared {
-        "`keepalive-policy diff` shows what would be changed, `keepalive-policy apply` does it."
-            .to_owned()
+    let is_pending = reports.iter().any(|report| !report.pending.is_empty());
+    let (advice, style) = if !blocked && tally.in_force == tally.declared {
+        ("", style)
+    } else if !blocked && is_pending {
+        (pending, Style::PLAIN)
     } else {
-        String::new()
+        (BY_HAND, style)
     };
-    finish(&mut text, tally, &advice, if blocked { style } else { Style::PLAIN });
+    finish(&mut text, tally, advice, style);
     text
 }
 
@@ -96,12 +124,18 @@ pub fn diff(reports: &[Report], style: Style) -> String {
     text
 }
 
-/// What `apply` shows: each step, then the table of `check`.
+/// What `apply` shows: each step, then the table of `check`. `mode` is the policy's, and `diff` the
+/// command that shows what is pending.
 #[must_use]
-pub fn applied(reports: &[Report], style: Style) -> String {
+pub fn applied(reports: &[Report], mode: Mode, diff: &str, style: Style) -> String {
     let mut text = steps(reports, style);
     text.push('\n');
-    text.push_str(&check(reports, style));
+    let advice = match mode {
+        // A step failed, or what it did had no effect; to do it again is no advice.
+        Mode::Enforce => BY_HAND.to_owned(),
+        Mode::Audit => audited(diff),
+    };
+    text.push_str(&verdicts(reports, &advice, style));
     text
 }
 
@@ -169,7 +203,9 @@ fn table(settings: &[&Setting], style: Style) -> String {
 fn cells(setting: &Setting) -> [String; 5] {
     let source = match &setting.source {
         Some(source) => source.to_string(),
-        None if setting.context == "live" => "kernel".to_owned(),
+        None if setting.context == "live" || setting.context.starts_with("netns ") => {
+            "kernel".to_owned()
+        }
         None if setting.is_of_listener() => "running sshd".to_owned(),
         None if setting.effective.is_some() => "default".to_owned(),
         None => "-".to_owned(),

@@ -95,7 +95,7 @@ await 10 "the declared value" live_is $time 601
 echo "journalctl -x explains"
 box sysctl -qw $time=7200
 await 10 "the correction" live_is $time 601
-box journalctl --quiet --no-pager -x --unit="$unit" KEEPALIVE_EVENT=corrected | grep "Subject: $time was changed by somebody else" >/dev/null
+box journalctl --quiet --no-pager -x --unit="$unit" KEEPALIVE_EVENT=corrected | grep "Subject: $time was not as declared, and is now" >/dev/null
 mark_journal
 
 echo "the witness names the process"

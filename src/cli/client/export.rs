@@ -1,10 +1,13 @@
 //! `client export`: the policy for another client.
 
-use std::io::Write;
 use std::path::Path;
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+use serde_json::json;
+
 use super::Mine;
-use crate::cli::complain;
+use crate::cli::{Format, complain};
 use crate::client::export::{Settings, Target, render};
 use crate::client::securecrt;
 use crate::host::HostError;
@@ -27,8 +30,9 @@ pub(super) fn run(mine: &Mine<'_>, target: Target, into: Option<&Path>) -> u8 {
         let file = crate::cli::absolute(file.to_owned());
         return match patch(mine, &file, settings.interval) {
             Ok(message) => {
-                mine.invocation
-                    .print(&serde_json::json!({ "version": 1, "file": file }), || message);
+                // Not the path itself: one that is not UTF-8 is no JSON, and json! would panic.
+                let data = json!({ "version": 1, "file": file.to_string_lossy() });
+                mine.invocation.print(&data, || message);
                 0
             }
             Err(error) => complain(&error),
@@ -36,12 +40,30 @@ pub(super) fn run(mine: &Mine<'_>, target: Target, into: Option<&Path>) -> u8 {
     }
     match render(target, &policy) {
         Ok(bytes) => {
-            // A closed pipe is the reader's choice, not an error.
-            let _ = std::io::stdout().write_all(&bytes);
+            match mine.invocation.format {
+                // Byte for byte what the client reads, so that it can go into a file.
+                Format::Text => mine.invocation.write(&bytes),
+                Format::Json => {
+                    let name = target.to_possible_value();
+                    let client = name.as_ref().map(PossibleValue::get_name);
+                    let data = json!({ "version": 1, "client": client, "text": text(&bytes) });
+                    mine.invocation.print(&data, String::new)
+                }
+            };
             0
         }
         Err(missing) => complain(&missing),
     }
+}
+
+/// The settings as text: registry files are UTF-16.
+fn text(bytes: &[u8]) -> String {
+    let Some(words) = bytes.strip_prefix(b"\xff\xfe") else {
+        return String::from_utf8_lossy(bytes).into_owned();
+    };
+    let words: Vec<u16> =
+        words.as_chunks::<2>().0.iter().map(|word| u16::from_le_bytes(*word)).collect();
+    String::from_utf16_lossy(&words)
 }
 
 fn patch(mine: &Mine<'_>, path: &Path, interval: u32) -> Result<String, HostError> {

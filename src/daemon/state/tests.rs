@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::*;
-use crate::reconcile::{Mode, Outcome, Setting, Value};
+use crate::reconcile::{Mode, Outcome, Setting, Source, Value};
 
 fn row(effective: i64) -> Setting {
     Setting {
@@ -69,6 +69,29 @@ fn what_is_contested_is_said_once_and_its_end_too() {
     );
     assert_eq!(report(true), [""; 0]);
     assert_eq!(report(false), ["net.ipv4.tcp_keepalive_time: no longer contested"]);
+}
+
+/// Each line has the writer of its own file.
+#[test]
+fn values_from_several_files_have_writers_of_their_own() {
+    let tree = tempfile::tempdir().unwrap();
+    let mut seen = seen(Trigger::Event, 420, 600, 1);
+    let row = |context: &str, value, file: &str| Setting {
+        context: context.to_owned(),
+        source: Some(Source { file: file.into(), line: 1 }),
+        ..row(value)
+    };
+    let (foreign, own) = ("/etc/sysctl.d/00-cloud-init.conf", "/etc/sysctl.d/by-hand.conf");
+    seen.report.found = vec![row("boot", 420, foreign), row("procps", 900, own)];
+    seen.report.settings = vec![row("boot", 600, own), row("procps", 600, own)];
+    seen.name = "sysctl-boot".to_owned();
+    let lines = State::default().take(&Host::at(tree.path()), seen);
+    let said = lines.events.iter().filter(|event| event.kind == Kind::Corrected);
+    let said: Vec<_> = said
+        .map(|event| (event.found, event.writer.as_ref().and_then(|writer| writer.name.clone())))
+        .collect();
+    let cloud = Some("cloud-init".to_owned());
+    assert_eq!(said, [(Some(Value::Number(420)), cloud), (Some(Value::Number(900)), None)]);
 }
 
 #[test]

@@ -58,3 +58,15 @@ fn a_status_counts_only_while_its_process_runs() {
     Status::clear(&host).unwrap();
     Status::clear(&host).unwrap();
 }
+
+#[test]
+fn a_policy_with_a_name_that_is_not_utf_8_is_a_status_like_any_other() {
+    use std::os::unix::ffi::OsStringExt;
+    let directory = tempfile::tempdir().unwrap();
+    let host = Host::at(directory.path());
+    let mut mine = status(process_start(std::process::id()).unwrap());
+    mine.policy = std::ffi::OsString::from_vec(b"/etc/n\xff.toml".to_vec()).into();
+    mine.write(&host).unwrap();
+    let policy = Status::read(&host).unwrap().unwrap().policy;
+    assert_eq!(policy.to_str(), Some("/etc/n\u{fffd}.toml"));
+}

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::*;
-use crate::reconcile::{Source, Value};
+use crate::reconcile::{Pending, Source, Value};
 
 fn report(compliant: bool) -> Report {
     let setting = |name, context: &str, effective, source: Option<Source>, compliant| Setting {
@@ -50,16 +50,54 @@ ok     net.ipv4.tcp_keepalive_intvl  boot         600          -  -
 
 conflict: sysctl: /etc/sysctl.conf:7: cannot be won by ordering
 
-1 of 2 settings in force. `keepalive-policy diff` shows what would be changed,
-`keepalive-policy apply` does it.
+1 of 2 settings in force. What is marked above must be mended by hand first.
 ";
-    assert_eq!(check(&[report(false)], Style::PLAIN), expected);
+    assert_eq!(check(&[report(false)], Mode::Enforce, Style::PLAIN), expected);
+}
+
+#[test]
+fn only_what_a_command_would_do_is_advised() {
+    let mut wrong = report(false);
+    wrong.pending = vec![Pending {
+        resource: "sysctl",
+        text: "edit /etc/sysctl.conf".to_owned(),
+        change: serde_json::Value::Null,
+    }];
+    let ends = |text: String, end: &str| assert!(text.ends_with(end), "{text}");
+    let wrong = [wrong];
+    ends(
+        check(&wrong, Mode::Enforce, Style::PLAIN),
+        "`keepalive-policy diff` shows what would be changed,\n`keepalive-policy apply` does it.\n",
+    );
+    ends(
+        check(&wrong, Mode::Audit, Style::PLAIN),
+        "The policy says mode = \"audit\": nothing is changed.\n\
+         `keepalive-policy diff` shows what would be.\n",
+    );
+    ends(
+        applied(&wrong, Mode::Audit, "keepalive-policy client diff", Style::PLAIN),
+        "`keepalive-policy client diff` shows what would be.\n",
+    );
+    // What is left after enforcing was tried, and did not succeed.
+    ends(
+        applied(&wrong, Mode::Enforce, "keepalive-policy diff", Style::PLAIN),
+        "What is marked above must be mended by hand first.\n",
+    );
+    ends(check(&[report(true)], Mode::Enforce, Style::PLAIN), "2 of 2 settings in force.\n");
+}
+
+#[test]
+fn a_value_of_another_namespace_is_the_kernels_too() {
+    let mut report = report(true);
+    report.settings[0].context = "netns blue".to_owned();
+    let text = check(&[report], Mode::Enforce, Style::PLAIN);
+    assert!(text.contains("netns blue      600        600  kernel\n"), "{text}");
 }
 
 #[test]
 fn colours_are_put_around_and_change_nothing_else() {
-    let plain = check(&[report(true)], Style::PLAIN);
-    let mut coloured = check(&[report(true)], Style { colour: true });
+    let plain = check(&[report(true)], Mode::Enforce, Style::PLAIN);
+    let mut coloured = check(&[report(true)], Mode::Enforce, Style { colour: true });
     assert_ne!(plain, coloured);
     for code in ["\x1b[32m", "\x1b[1;31m", "\x1b[2m", "\x1b[0m"] {
         coloured = coloured.replace(code, "");
