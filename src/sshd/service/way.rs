@@ -26,7 +26,7 @@ impl Service {
             let name = self.unit.as_deref().unwrap_or("sshd");
             return Way::Unsafe(format!(
                 "{name} is not reloaded: {lost}; new connections use the configuration on disk once \
-                 that has changed, or sshd is reloaded by hand"
+                 it would lose nothing, or is reloaded by hand"
             ));
         }
         match self.kind {
