@@ -125,6 +125,8 @@ pub struct Observed {
     pub freshness: service::loaded::Freshness,
     /// What somebody has open for writing.
     pub being_written: BTreeSet<PathBuf>,
+    /// The unit of an sshd that failed by our doing and does not run yet.
+    pub lost: Option<String>,
     /// Where something of ours may stand.
     pub places: plan::place::Places,
     /// What to watch.
@@ -143,6 +145,19 @@ impl Sshd {
     #[must_use]
     pub fn of(instance: Instance) -> Self {
         Self { instance: Some(instance), ..Self::default() }
+    }
+
+    /// A unit that somebody stopped, or started again, is his.
+    fn lost(&self, host: &Host, service: &service::Service) -> Result<Option<String>, HostError> {
+        let Some(unit) = service.unit.as_deref().filter(|_| self.fatal.is_down()) else {
+            return Ok(None);
+        };
+        let state = host.units(&[unit], &["ActiveState"])?;
+        if state.iter().any(|state| state.property("ActiveState") == "failed") {
+            return Ok(Some(unit.to_owned()));
+        }
+        self.fatal.forget();
+        Ok(None)
     }
 
     fn service(&self, host: &Host) -> Result<service::Service, HostError> {
@@ -200,6 +215,7 @@ impl Resource for Sshd {
             tree: snapshot.tree,
             watched: &snapshot.watched | &service.watched(),
             being_written: snapshot.being_written,
+            lost: self.lost(host, &service)?,
             live: host.is_live(),
             service,
             dialect,
@@ -236,7 +252,12 @@ impl Resource for Sshd {
                 plan::Change::Reload { tree, .. } => {
                     outcomes.extend(install::reload(host, &service, tree));
                 }
+                plan::Change::Start(unit) => {
+                    let action = format!("start {unit}");
+                    outcomes.push(Outcome::of(action, || install::start(host, unit)));
+                }
             }
+            self.fatal.note(&outcomes);
         }
         if let Some(instance) = &self.instance {
             for outcome in &mut outcomes {

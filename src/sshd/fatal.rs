@@ -1,6 +1,7 @@
 //! What sshd did not survive is not tried again and again: every try costs some connections, and one
 //! day perhaps the last way in.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ const PAUSE: Duration = Duration::from_secs(3600);
 #[derive(Debug, Default)]
 pub struct Fatal {
     last: Mutex<Option<Loss>>,
+    down: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -25,6 +27,23 @@ struct Loss {
 }
 
 impl Fatal {
+    /// Whether sshd was lost by our doing and could not be started.
+    pub fn is_down(&self) -> bool {
+        self.down.load(Ordering::Relaxed)
+    }
+
+    /// Takes note of what became of sshd.
+    pub fn note(&self, outcomes: &[Outcome]) {
+        if install::recovery(outcomes).is_some() {
+            self.down.store(install::is_down(outcomes), Ordering::Relaxed);
+        }
+    }
+
+    /// It runs again, or its state is no longer our doing.
+    pub fn forget(&self) {
+        self.down.store(false, Ordering::Relaxed);
+    }
+
     /// Runs `install`, unless this very change has been fatal lately.
     pub fn guard(&self, change: &Install, install: impl FnOnce() -> Vec<Outcome>) -> Vec<Outcome> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);

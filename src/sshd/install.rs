@@ -96,6 +96,23 @@ enum Refusal {
     Other(String),
 }
 
+/// Whether sshd was lost and did not come back.
+#[must_use]
+pub fn is_down(outcomes: &[Outcome]) -> bool {
+    recovery(outcomes).is_some_and(|story| story.contains(recover::DOWN))
+}
+
+/// Starts the unit that was lost by a reload of ours and failed since; one that somebody stopped is left
+/// alone.
+///
+/// # Errors
+/// What the service manager says.
+pub fn start(host: &Host, unit: &str) -> Result<(), HostError> {
+    // One that failed too often in a short time is not started before this.
+    let _ = host.unit_job("reset-failed", unit);
+    host.unit_job("start", unit)
+}
+
 struct Transaction<'a> {
     host: &'a Host,
     install: &'a Install,

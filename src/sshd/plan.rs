@@ -42,6 +42,9 @@ pub fn plan(desired: &Desired, observed: &Observed, policy: &Path) -> Plan<Chang
         plan.changes.clear();
         plan.problems.extend(observed.being_written.iter().map(|path| being_written(path)));
     }
+    if let Some(unit) = &observed.lost {
+        plan.changes.insert(0, Change::Start(unit.clone()));
+    }
     plan.problems.extend(instance::notice(observed));
     plan
 }

@@ -19,6 +19,7 @@ if [ -e /run/deadly ] && [ "$SSHD_HAS_RUN" = $$ ]; then
     echo "dies on purpose"
     exit 255
 fi
+[ ! -e /run/down ] || [ "$1" != -D ] || exit 255
 SSHD_HAS_RUN=$$ exec -a "$0" /usr/sbin/sshd "$@"
 WRAPPER
 chmod +x "$(box_path /usr/local/sbin)/sshd"
@@ -70,5 +71,32 @@ rm "$(drop_in '!rival.conf')"
 undone ClientAliveInterval
 [ "$(main_pid sshd)" = "$pid" ]
 session_lives
+
+step "one that it does not survive, and that it can't be started after"
+box touch /run/deadly /run/down
+mark_journal
+echo 'ClientAliveInterval 10' >"$(drop_in '!!last.conf')"
+await 60 "the journal to tell of it" told KEEPALIVE_EVENT=failed
+tells_that_it_is_down() { journal KEEPALIVE_EVENT=failed | grep -q 'sshd does NOT run'; }
+await 20 "it to be told that sshd is down" tells_that_it_is_down
+[ "$(property sshd ActiveState)" = failed ]
+box rm /run/down /run/deadly
+await 70 "sshd to be started" greets 22
+echo 'ClientAliveInterval 12' >"$(drop_in '!!last.conf')"
+undone ClientAliveInterval
+session_lives
+
+step "one that somebody gave up is left to him"
+box touch /run/deadly /run/down
+mark_journal
+box sed -i '1i ClientAliveInterval 11' /etc/ssh/sshd_config
+await 60 "it to be told that sshd is down" tells_that_it_is_down
+box systemctl reset-failed sshd
+box rm /run/down /run/deadly
+look_again
+look_again
+[ "$(property sshd ActiveState)" = inactive ]
+box systemctl start sshd
+greets 22
 close_session
 step "passed"

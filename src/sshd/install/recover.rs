@@ -20,6 +20,9 @@ const SUPERVISOR: Duration = Duration::from_secs(2);
 /// sshd goes into the background at once when it is started by hand.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
+/// What is said where that failed.
+pub const DOWN: &str = "sshd does NOT run, nobody can log in";
+
 /// Takes the edits back, the last one first; one that fails does not stop the others.
 pub fn undo(host: &Host, edits: &[FileEdit], outcomes: &mut Vec<Outcome>) {
     for edit in edits.iter().rev() {
@@ -48,7 +51,7 @@ pub fn recover(load: &Load<'_>, edits: &[FileEdit], outcomes: &mut Vec<Outcome>)
         .collect();
     let running = match start_again(load) {
         Ok(process) => format!("sshd runs again (process {})", process.pid),
-        Err(reason) => format!("sshd does NOT run, nobody can log in: {reason}"),
+        Err(reason) => format!("{DOWN}: {reason}"),
     };
     let story: Vec<String> =
         std::iter::once(cause).chain(files).chain(std::iter::once(running)).collect();
@@ -85,7 +88,7 @@ fn start_unit(load: &Load<'_>, unit: &str) -> Result<Process, String> {
             Err(failure) => reason = failure.reason,
         }
     }
-    Err(reason)
+    Err(format!("{reason}; it is started as soon as that can be done"))
 }
 
 /// Without a service manager: whoever started sshd may do so again; else we do.

@@ -24,6 +24,8 @@ pub enum Change {
         /// How sshd takes it up.
         load: String,
     },
+    /// A reload of ours was the end of this unit, and it could not be started since.
+    Start(String),
 }
 
 impl fmt::Display for Change {
@@ -35,6 +37,7 @@ impl fmt::Display for Change {
                 load.iter().try_for_each(|action| writeln!(f, "{action}"))
             }
             Self::Reload { load, .. } => writeln!(f, "{load}"),
+            Self::Start(unit) => writeln!(f, "start {unit}"),
         }
     }
 }
@@ -43,8 +46,9 @@ impl Serialize for Change {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_struct("Change", 2)?;
         let (edits, load) = match self {
-            Self::Install { install, load } => (install.edits.as_slice(), load.as_deref()),
-            Self::Reload { load, .. } => (&[][..], Some(load.as_str())),
+            Self::Install { install, load } => (install.edits.as_slice(), load.clone()),
+            Self::Reload { load, .. } => (&[][..], Some(load.clone())),
+            Self::Start(unit) => (&[][..], Some(format!("start {unit}"))),
         };
         object.serialize_field("edits", edits)?;
         object.serialize_field("load", &load)?;

@@ -61,6 +61,7 @@ pub(super) fn observed(files: &[(&str, &str)]) -> Observed {
         places: Places::of(None),
         watched: BTreeSet::new(),
         being_written: BTreeSet::new(),
+        lost: None,
     };
     ask(&mut observed);
     observed
@@ -173,6 +174,18 @@ fn what_somebody_is_writing_is_neither_edited_nor_loaded() {
         ["Blocked /etc/ssh/sshd_config: somebody has it open for writing; nothing is edited or \
           reloaded until that is closed (fuser(1) tells who)"]
     );
+}
+
+#[test]
+fn an_sshd_that_was_lost_is_started_before_anything_else_and_whatever_else() {
+    let mut observed = observed(&[(MAIN, "Include /etc/ssh/sshd_config.d/*.conf\n")]);
+    observed.lost = Some("ssh.service".to_owned());
+    let plan = planned(&desired(MatchBlocks::Override), &observed);
+    assert_eq!(shown(&plan)[0], "start ssh.service\n");
+    assert_eq!(plan.changes.len(), 2);
+    observed.being_written.insert(path(MAIN));
+    let plan = planned(&desired(MatchBlocks::Override), &observed);
+    assert_eq!(shown(&plan), ["start ssh.service\n"]);
 }
 
 #[test]
