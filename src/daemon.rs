@@ -14,7 +14,7 @@ use crate::host::Host;
 use crate::policy::Policy;
 use crate::reconcile::Resource;
 use crate::report::journal::{self, Kind as Line, Weight, say};
-use crate::report::status::monotonic;
+use crate::report::status::{Status, monotonic};
 use crate::ssh_client::{SshClient, Whose};
 use crate::sysctl::boot::Boot;
 use crate::sysctl::live::Live;
@@ -86,6 +86,12 @@ async fn serve(host: Host, policy: Policy, whose: Whose) -> std::io::Result<u8> 
     }
     if !misplaced.is_empty() {
         return Ok(BAD_ENVIRONMENT);
+    }
+    // Two would write the same files and the same status, which the first to end removes.
+    if let Ok(Some(other)) = Status::read(&host) {
+        let message = format!("the daemon runs already (process {}): this one ends", other.pid);
+        say(Weight::Error, Line::Stop, &message);
+        return Ok(1);
     }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::watch::watching;
@@ -16,6 +17,13 @@ mod tests;
 
 const NOT_RUNNING: u8 = 3;
 
+#[derive(Serialize)]
+struct Shown<'s> {
+    running: bool,
+    #[serde(flatten)]
+    status: &'s Status,
+}
+
 pub(super) fn run(invocation: &Invocation, watch: Watch, user: bool) -> u8 {
     watching(invocation, watch, |invocation| once(invocation, user))
 }
@@ -23,7 +31,8 @@ pub(super) fn run(invocation: &Invocation, watch: Watch, user: bool) -> u8 {
 fn once(invocation: &Invocation, user: bool) -> (u8, bool) {
     match invocation.daemons_host(user).and_then(|host| Status::read(&host)) {
         Ok(Some(status)) => {
-            let read = invocation.print(&status, || render(&status, now(), Style::of_stdout()));
+            let data = Shown { running: true, status: &status };
+            let read = invocation.print(&data, || render(&status, now(), Style::of_stdout()));
             (u8::from(!status.in_force), read)
         }
         Ok(None) => {

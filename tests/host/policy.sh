@@ -126,6 +126,9 @@ box sh -c 'exec env -u NOTIFY_SOCKET -u JOURNAL_STREAM keepalive-policy daemon' 
 daemon=$!
 await 20 "the daemon to say that it is in force" grep -q 'in force, mode enforce' /tmp/before.$$
 await 20 "the status" box keepalive-policy status >/dev/null
+# A second one ends, and takes nothing away.
+box sh -c '! env -u NOTIFY_SOCKET -u JOURNAL_STREAM keepalive-policy daemon' 2>&1 | grep -q 'the daemon runs already'
+box keepalive-policy --format json status | grep -q '"running": true'
 box sysctl -qw $time=7200
 await 10 "the correction" live_is $time 601
 await 10 "the line" grep -q "$time: found 7200, 601 again" /tmp/before.$$
