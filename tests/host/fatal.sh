@@ -97,6 +97,6 @@ look_again
 look_again
 [ "$(property sshd ActiveState)" = inactive ]
 box systemctl start sshd
-greets 22
+await 10 "sshd to listen" greets 22
 close_session
 step "passed"
