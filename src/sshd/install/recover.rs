@@ -88,7 +88,7 @@ fn start_unit(load: &Load<'_>, unit: &str) -> Result<Process, String> {
             Err(failure) => reason = failure.reason,
         }
     }
-    Err(format!("{reason}; it is started as soon as that can be done"))
+    Err(reason)
 }
 
 /// Without a service manager: whoever started sshd may do so again; else we do.

@@ -42,8 +42,7 @@ impl Service {
             let configured = addresses(dump);
             let open = open(process, &configured);
             let sockets = Sockets { open, noted: self.noted_addresses(host, tree) };
-            let is_ours = listener::shares_network(process);
-            sockets.lost(&configured, |ip| !is_ours || is_local(ip))
+            sockets.lost(&configured, |ip| is_local(ip) || !listener::shares_network(process))
         });
         self
     }

@@ -36,12 +36,19 @@ const FILE: &str = "sshd-loaded.json";
 /// Seconds and nanoseconds since 1970.
 type Timestamp = (i64, u64);
 
-/// The note: which load of which listener, and the settings that it took up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Loaded {
+/// Which load of which listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Load {
     pid: u32,
     started: u64,
     pid_file: Option<Timestamp>,
+}
+
+/// The note: a load, and the settings that it took up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Loaded {
+    #[serde(flatten)]
+    load: Load,
     values: Vec<LoadedValue>,
     #[serde(default)]
     addresses: Option<BTreeSet<SocketAddr>>,
@@ -83,12 +90,12 @@ impl Service {
     #[must_use]
     pub fn freshness(&self, host: &Host, tree: &Tree, dump: Option<&Dump>) -> Freshness {
         let Some(listener) = self.listener_that_loads() else { return Freshness::Current };
-        let now = self.load_of(listener, tree, dump);
+        let now = self.loaded_by(listener, tree, dump);
         match self.note(host) {
-            Some(note) if now.same_load(&note) && note.values == now.values => Freshness::Current,
-            Some(note) if now.same_load(&note) => Freshness::Outdated(note.values),
+            Some(note) if note.load == now.load && note.values == now.values => Freshness::Current,
+            Some(note) if note.load == now.load => Freshness::Outdated(note.values),
             _ => {
-                let loaded = now.pid_file.or_else(|| Some((listener.started_at()?, 0)));
+                let loaded = now.load.pid_file.or_else(|| Some((listener.started_at()?, 0)));
                 if loaded.is_some_and(|loaded| changed_since(host, tree, loaded)) {
                     return Freshness::Unknown;
                 }
@@ -108,13 +115,13 @@ impl Service {
         dump: Option<&Dump>,
     ) {
         // Without the note the times tell, at worst with one reload too many.
-        let _ = self.load_of(listener, tree, dump).write(host, &self.note_file());
+        let _ = self.loaded_by(listener, tree, dump).write(host, &self.note_file());
     }
 
     /// The addresses of the listener's last load, if that was seen.
     pub(super) fn noted_addresses(&self, host: &Host, tree: &Tree) -> Option<BTreeSet<SocketAddr>> {
-        let now = self.load_of(self.listener.as_ref()?, tree, None);
-        self.note(host).filter(|note| now.same_load(note))?.addresses
+        let load = self.load_of(self.listener.as_ref()?, tree);
+        self.note(host).filter(|note| note.load == load)?.addresses
     }
 
     fn note_file(&self) -> String {
@@ -139,13 +146,16 @@ impl Service {
         }
     }
 
-    fn load_of(&self, listener: &Process, tree: &Tree, dump: Option<&Dump>) -> Loaded {
+    fn load_of(&self, listener: &Process, tree: &Tree) -> Load {
         let mut pid_files = configured_pid_files(tree, &self.dialect);
         pid_files.extend(self.pid_files());
+        let pid_file = listener::pid_file_of(listener, &pid_files).map(|file| file.written);
+        Load { pid: listener.pid, started: listener.started, pid_file }
+    }
+
+    fn loaded_by(&self, listener: &Process, tree: &Tree, dump: Option<&Dump>) -> Loaded {
         Loaded {
-            pid: listener.pid,
-            started: listener.started,
-            pid_file: listener::pid_file_of(listener, &pid_files).map(|file| file.written),
+            load: self.load_of(listener, tree),
             values: values(tree, &self.dialect),
             addresses: dump.map(addresses),
         }
@@ -153,10 +163,6 @@ impl Service {
 }
 
 impl Loaded {
-    fn same_load(&self, other: &Self) -> bool {
-        (self.pid, self.started, self.pid_file) == (other.pid, other.started, other.pid_file)
-    }
-
     fn write(&self, host: &Host, name: &str) -> Result<(), HostError> {
         let path = host.runtime_dir().join(name);
         let bytes = serde_json::to_vec(self).map_err(|error| HostError {
