@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,6 +19,13 @@ mod tests;
 
 /// A file that says it is larger is given room as it is read.
 const ROOM: u64 = 1 << 20;
+
+/// The largest file that we read, in bytes. A distribution's sshd_config has 3 kB; a generated one
+/// of 10,000 `Match` blocks has 1 MB.
+pub const LARGEST_FILE: u64 = 16 << 20;
+
+/// The longest directory that we list, in entries.
+pub const LARGEST_DIRECTORY: usize = 1 << 16;
 
 /// What stands at a path, after following links.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,9 +68,10 @@ impl Host {
     /// Reads what stands at `path`, links followed inside the root.
     ///
     /// # Errors
-    /// When it is there and can't be read; a missing file is [`Node::Missing`].
+    /// When it is there and can't be read, or is larger than [`LARGEST_FILE`]; a missing file is
+    /// [`Node::Missing`].
     pub fn read(&self, path: &Path) -> Result<Node, HostError> {
-        self.read_at_most(path, u64::MAX)
+        self.read_at_most(path, LARGEST_FILE)
     }
 
     /// The same once nobody has it open for writing, or after a quarter of a second.
@@ -70,7 +79,7 @@ impl Host {
     /// # Errors
     /// As [`Host::read`].
     pub fn read_settled(&self, path: &Path) -> Result<Node, HostError> {
-        self.read_settled_at_most(path, u64::MAX)
+        self.read_settled_at_most(path, LARGEST_FILE)
     }
 
     /// The same for a file that has no business to be larger than `limit` bytes.
@@ -117,19 +126,7 @@ impl Host {
             FileType::Directory => return Ok(Node::Directory),
             _ => return Ok(Node::Special),
         }
-        // One byte more tells the end of the file from the end of the room.
-        let size = u64::try_from(stat.st_size).unwrap_or_default().min(limit).min(ROOM);
-        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
-        let content = std::fs::File::from(fd);
-        let lease = Lease::take(&content);
-        let read = (&content).take(limit.saturating_add(1)).read_to_end(&mut bytes);
-        let being_written = lease.is_err();
-        drop(lease);
-        read.on(path, "cannot read")?;
-        if u64::try_from(bytes.len()).is_ok_and(|length| length > limit) {
-            return Err(std::io::Error::from(std::io::ErrorKind::FileTooLarge))
-                .on(path, "cannot read");
-        }
+        let (bytes, being_written) = content(fd, stat.st_size, limit).on(path, "cannot read")?;
         Ok(Node::File(File {
             path: resolved.path,
             bytes,
@@ -153,7 +150,7 @@ impl Host {
     /// directory.
     ///
     /// # Errors
-    /// When it is there and can't be read.
+    /// When it is there and can't be read, or has more than [`LARGEST_DIRECTORY`] entries.
     pub fn list(&self, directory: &Path) -> Result<Vec<OsString>, HostError> {
         let resolved = self.resolve(directory)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
@@ -168,8 +165,39 @@ impl Host {
             if name != b"." && name != b".." {
                 names.push(OsString::from_vec(name));
             }
+            if names.len() > LARGEST_DIRECTORY {
+                return Err(beyond(LARGEST_DIRECTORY as u64, "entries"))
+                    .on(directory, "cannot list");
+            }
         }
         names.sort();
         Ok(names)
     }
+}
+
+/// What is in a regular file, and whether another process has it open for writing.
+fn content(fd: OwnedFd, size: i64, limit: u64) -> std::io::Result<(Vec<u8>, bool)> {
+    // A file of /proc says that it has no bytes; what it gives is counted as it is read.
+    let size = u64::try_from(size).unwrap_or_default();
+    if size > limit {
+        return Err(beyond(limit, "bytes"));
+    }
+    // One byte more tells the end of the file from the end of the room.
+    let mut bytes = Vec::with_capacity(usize::try_from(size.min(ROOM)).unwrap_or_default() + 1);
+    let content = std::fs::File::from(fd);
+    let lease = Lease::take(&content);
+    let read = (&content).take(limit.saturating_add(1)).read_to_end(&mut bytes);
+    let being_written = lease.is_err();
+    drop(lease);
+    read?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > limit) {
+        return Err(beyond(limit, "bytes"));
+    }
+    Ok((bytes, being_written))
+}
+
+/// The error of what exceeds a limit of ours.
+pub(crate) fn beyond(limit: u64, unit: &str) -> std::io::Error {
+    let message = format!("it has more than {limit} {unit}, which is the most that we read");
+    std::io::Error::new(std::io::ErrorKind::FileTooLarge, message)
 }

@@ -85,3 +85,32 @@ fn who_has_it_open_for_writing_is_noticed() {
     drop(writer);
     assert!(!settled());
 }
+
+#[test]
+fn a_file_larger_than_the_limit_is_refused_by_its_size() {
+    let (directory, host) = tree();
+    let file = fs::File::create(directory.path().join("f")).unwrap();
+    file.set_len(LARGEST_FILE).unwrap();
+    assert!(matches!(host.read("/f".as_ref()), Ok(Node::File(_))));
+    file.set_len(LARGEST_FILE + 1).unwrap();
+    for read in [host.read("/f".as_ref()), host.read_settled("/f".as_ref())] {
+        let error = read.unwrap_err();
+        assert_eq!(error.source.kind(), std::io::ErrorKind::FileTooLarge);
+        assert!(error.to_string().starts_with("/f: cannot read: it has more than 16777216 bytes"));
+    }
+}
+
+#[test]
+fn a_directory_with_more_entries_than_the_limit_is_refused() {
+    let (directory, host) = tree();
+    fs::create_dir(directory.path().join("d")).unwrap();
+    for number in 0..=LARGEST_DIRECTORY {
+        fs::hard_link(directory.path().join("d/0"), directory.path().join(format!("d/{number}")))
+            .or_else(|_| fs::write(directory.path().join(format!("d/{number}")), ""))
+            .unwrap();
+    }
+    let error = host.list("/d".as_ref()).unwrap_err();
+    assert_eq!(error.source.kind(), std::io::ErrorKind::FileTooLarge);
+    fs::remove_file(directory.path().join("d/0")).unwrap();
+    assert_eq!(host.list("/d".as_ref()).unwrap().len(), LARGEST_DIRECTORY);
+}
