@@ -125,24 +125,3 @@ impl<T, E: Into<io::Error>> Context<T> for Result<T, E> {
         self.map_err(|error| HostError { path: path.to_owned(), action, source: error.into() })
     }
 }
-
-/// Sleeps until `fd` is readable or the deadline has passed; says which.
-///
-/// # Errors
-/// What `poll(2)` says.
-pub(crate) fn wait_readable(
-    fd: &impl std::os::fd::AsFd,
-    deadline: std::time::Instant,
-) -> io::Result<bool> {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    loop {
-        let left = deadline.saturating_duration_since(std::time::Instant::now());
-        let timeout = Timespec::try_from(left).map_err(|_| io::ErrorKind::InvalidInput)?;
-        match poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&timeout)) {
-            Ok(0) => return Ok(false),
-            Ok(_) => return Ok(true),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-}

@@ -103,7 +103,7 @@ fn start_process(load: &Load<'_>) -> Result<Process, HostError> {
     if let Some(main) = &line.main {
         arguments.extend([OsString::from("-f"), main.into()]);
     }
-    let output = Host::run(program.as_os_str(), arguments, START_LIMIT)?;
+    let output = Host::run_daemon(program.as_os_str(), arguments, START_LIMIT)?;
     let failed = |reason: String| HostError {
         path: program.clone(),
         action: "cannot be started again",
