@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub mod clock;
 pub mod command;
 pub mod directories;
 pub mod files;

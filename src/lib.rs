@@ -32,6 +32,7 @@ pub mod objective;
 pub mod originals;
 pub mod policy;
 pub mod reconcile;
+pub mod record;
 pub mod report;
 pub mod sessions;
 pub mod ssh_client;

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::files::Node;
@@ -71,6 +71,27 @@ impl Host {
         rustix::fs::unlinkat(&directory, &name, rustix::fs::AtFlags::empty())
             .on(path, "cannot remove")?;
         rustix::fs::fsync(&directory).on(path, "removed, but cannot sync its directory")
+    }
+
+    /// Gives what stands at `path`, of whatever kind, another name in its directory. A link is
+    /// renamed, not followed.
+    ///
+    /// # Errors
+    /// When the new name is taken, or what `rename(2)` says.
+    pub fn rename(&self, path: &Path, to: &Path) -> Result<(), HostError> {
+        let (parent, name) = split(path).on(path, "cannot rename")?;
+        let (_, new) = split(to).on(to, "cannot rename")?;
+        let directory = self.open_directory(&self.resolve(&parent)?.path)?;
+        let kept = RenameFlags::NOREPLACE;
+        match rustix::fs::renameat_with(&directory, &name, &directory, &new, kept) {
+            // NFS has no such flag.
+            Err(Errno::INVAL) if !self.exists(to) => {
+                rustix::fs::renameat(&directory, &name, &directory, &new)
+            }
+            renamed => renamed,
+        }
+        .on(path, "cannot rename")?;
+        rustix::fs::fsync(&directory).on(path, "renamed, but cannot sync its directory")
     }
 
     /// Makes a directory and its parents, with this mode for those that are new.

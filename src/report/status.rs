@@ -2,12 +2,12 @@
 //! nothing to attack: one JSON file in the runtime directory, replaced in one step.
 
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::Tally;
+pub use crate::host::clock::now;
 use crate::host::files::Node;
 use crate::host::replace::Expect;
 use crate::host::{Host, HostError};
@@ -164,12 +164,6 @@ pub fn process_start(pid: u32) -> Option<u64> {
     let Ok(Node::File(file)) = Host::live().read(&path) else { return None };
     let text = String::from_utf8_lossy(&file.bytes).into_owned();
     text.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
-}
-
-/// Seconds since 1970.
-#[must_use]
-pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// Microseconds of the clock that never jumps; it says which of two things came first.
