@@ -6,7 +6,9 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
+pub mod accounts;
 pub mod clock;
 pub mod command;
 pub mod directories;
@@ -16,14 +18,17 @@ pub mod holders;
 mod lease;
 pub mod lock;
 pub mod netns;
+mod open;
 pub mod path;
 pub mod permissions;
+mod place;
 pub mod presence;
 pub mod private_directory;
 pub mod process;
 pub mod replace;
 pub mod sock_diag;
 pub mod systemd;
+pub mod trust;
 pub mod wait;
 
 /// The host that is governed: this machine, or a tree that holds one (`--root`).
@@ -32,6 +37,8 @@ pub struct Host {
     root: PathBuf,
     state_dir: PathBuf,
     runtime_dir: PathBuf,
+    /// The state directory, held open once a lock was taken in it.
+    state: Arc<Mutex<Option<trust::Directory>>>,
 }
 
 /// An operation on the host that failed: what, on which path, and why.
@@ -60,13 +67,14 @@ impl Host {
             root: root.into(),
             state_dir: PathBuf::from("/var/lib/keepalive-policy"),
             runtime_dir: PathBuf::from("/run/keepalive-policy"),
+            state: Arc::default(),
         }
     }
 
     /// The same for a user without privileges, who keeps state elsewhere.
     #[must_use]
     pub fn with_directories(self, state_dir: PathBuf, runtime_dir: PathBuf) -> Self {
-        Self { state_dir, runtime_dir, ..self }
+        Self { state_dir, runtime_dir, state: Arc::default(), ..self }
     }
 
     /// What `--root` names: the tree below a directory, or this machine when it is `/` by any name.

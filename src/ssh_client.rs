@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::host::accounts;
 use crate::host::files::Node;
 use crate::host::{Host, HostError};
 use crate::originals::Originals;
@@ -10,7 +11,6 @@ use crate::policy::SshConfig;
 use crate::reconcile::{ObserveError, Outcome, Plan, Resource, Value};
 use crate::sshd::dialect::Dialect;
 
-pub mod accounts;
 pub mod condition;
 pub mod edit;
 pub mod evaluate;

@@ -7,10 +7,11 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 
 use super::lease::Lease;
+use super::open::{self, Seen};
 use super::wait::wait_until;
 use super::{Context, Host, HostError};
 
@@ -87,11 +88,7 @@ impl Host {
     /// # Errors
     /// As [`Host::read_at_most`].
     pub fn read_settled_at_most(&self, path: &Path, limit: u64) -> Result<Node, HostError> {
-        let settled = wait_until(SETTLED, || match self.read_at_most(path, limit) {
-            Ok(Node::File(File { being_written: true, .. })) => None,
-            read => Some(read),
-        });
-        settled.unwrap_or_else(|| self.read_at_most(path, limit))
+        settled(|| self.read_at_most(path, limit))
     }
 
     /// The same for a file that has no business to be larger than `limit` bytes.
@@ -106,36 +103,17 @@ impl Host {
             }
             Err(error) => return Err(error),
         };
-        let located = self.locate(&resolved.path);
-        // NONBLOCK and NOCTTY: opening a FIFO or a terminal must not hang or take over the daemon.
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let fd = match rustix::fs::open(&located, flags | OFlags::NOFOLLOW, Mode::empty()) {
-            Ok(fd) => fd,
+        let seen = match Seen::at(&self.locate(&resolved.path)) {
+            Ok(seen) => seen,
             Err(Errno::NOENT | Errno::NOTDIR)
                 if !resolved.links.is_empty() && self.is_link(path) =>
             {
                 return Ok(Node::Dangling);
             }
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Node::Missing),
-            Err(Errno::NXIO | Errno::NODEV) => return Ok(Node::Special),
             Err(error) => return Err(error).on(path, "cannot read"),
         };
-        let stat = rustix::fs::fstat(&fd).on(path, "cannot read")?;
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => {}
-            FileType::Directory => return Ok(Node::Directory),
-            _ => return Ok(Node::Special),
-        }
-        let (bytes, being_written) = content(fd, stat.st_size, limit).on(path, "cannot read")?;
-        Ok(Node::File(File {
-            path: resolved.path,
-            bytes,
-            mode: stat.st_mode & 0o7777,
-            uid: stat.st_uid,
-            gid: stat.st_gid,
-            modified: (stat.st_mtime, stat.st_mtime_nsec),
-            being_written,
-        }))
+        node(&seen, &resolved.path, limit).on(path, "cannot read")
     }
 
     /// Whether the last part of `path` is itself a symbolic link.
@@ -153,26 +131,57 @@ impl Host {
     /// When it is there and can't be read, or has more than [`LARGEST_DIRECTORY`] entries.
     pub fn list(&self, directory: &Path) -> Result<Vec<OsString>, HostError> {
         let resolved = self.resolve(directory)?;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let fd = match rustix::fs::open(self.locate(&resolved.path), flags, Mode::empty()) {
-            Ok(fd) => fd,
-            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Vec::new()),
-            Err(error) => return Err(error).on(directory, "cannot list"),
-        };
-        let mut names = Vec::new();
-        for entry in rustix::fs::Dir::new(fd).on(directory, "cannot list")? {
-            let name = entry.on(directory, "cannot list")?.file_name().to_bytes().to_vec();
-            if name != b"." && name != b".." {
-                names.push(OsString::from_vec(name));
-            }
-            if names.len() > LARGEST_DIRECTORY {
-                return Err(beyond(LARGEST_DIRECTORY as u64, "entries"))
-                    .on(directory, "cannot list");
-            }
+        match open::listing(&self.locate(&resolved.path)) {
+            Ok(fd) => names(fd).on(directory, "cannot list"),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(Vec::new()),
+            Err(error) => Err(error).on(directory, "cannot list"),
         }
-        names.sort();
-        Ok(names)
     }
+}
+
+/// The names in a directory, sorted.
+pub(super) fn names(directory: OwnedFd) -> std::io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for entry in rustix::fs::Dir::new(directory)? {
+        let name = entry?.file_name().to_bytes().to_vec();
+        if name != b"." && name != b".." {
+            names.push(OsString::from_vec(name));
+        }
+        if names.len() > LARGEST_DIRECTORY {
+            return Err(beyond(LARGEST_DIRECTORY as u64, "entries"));
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Looks again while another process has the file open for writing, for a quarter of a second.
+pub(super) fn settled<E>(look: impl Fn() -> Result<Node, E>) -> Result<Node, E> {
+    let settled = wait_until(SETTLED, || match look() {
+        Ok(Node::File(File { being_written: true, .. })) => None,
+        read => Some(read),
+    });
+    settled.unwrap_or_else(look)
+}
+
+/// What was seen, read if it is a regular file. `path` is where it is, as the host names it.
+pub(super) fn node(seen: &Seen<'_>, path: &Path, limit: u64) -> std::io::Result<Node> {
+    match seen.kind() {
+        FileType::RegularFile => {}
+        FileType::Directory => return Ok(Node::Directory),
+        _ => return Ok(Node::Special),
+    }
+    let stat = seen.stat();
+    let (bytes, being_written) = content(seen.open(OFlags::RDONLY)?, stat.st_size, limit)?;
+    Ok(Node::File(File {
+        path: path.to_owned(),
+        bytes,
+        mode: stat.st_mode & 0o7777,
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+        modified: (stat.st_mtime, stat.st_mtime_nsec),
+        being_written,
+    }))
 }
 
 /// What is in a regular file, and whether another process has it open for writing.

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
+use super::open::Seen;
 use super::{Context, Host, HostError};
 
 /// Owner, group and permission bits.
@@ -17,6 +18,12 @@ pub struct Permissions {
     pub mode: u32,
 }
 
+impl Permissions {
+    pub(super) const fn of(stat: &rustix::fs::Stat) -> Self {
+        Self { uid: stat.st_uid, gid: stat.st_gid, mode: stat.st_mode & 0o7777 }
+    }
+}
+
 impl Host {
     /// The permissions of what stands at `path`, links followed inside the root; `None` when
     /// nothing does, or we may not look.
@@ -25,7 +32,7 @@ impl Host {
         let resolved = self.resolve(path).ok()?;
         let located = self.locate(&resolved.path);
         let stat = rustix::fs::statat(rustix::fs::CWD, located, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        Some(Permissions { uid: stat.st_uid, gid: stat.st_gid, mode: stat.st_mode & 0o7777 })
+        Some(Permissions::of(&stat))
     }
 
     /// Gives what stands at `path`, links followed, the mode `to`, if it still has the mode `from`.
@@ -34,14 +41,18 @@ impl Host {
     /// When it has another one by now, or the kernel refuses.
     pub fn change_mode(&self, path: &Path, from: u32, to: u32) -> Result<(), HostError> {
         const ACTION: &str = "cannot change the mode";
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let located = self.locate(&self.resolve(path)?.path);
-        let file = rustix::fs::open(located, flags, Mode::empty()).on(path, ACTION)?;
-        let found = rustix::fs::fstat(&file).on(path, ACTION)?.st_mode & 0o7777;
+        let place = self.place(path).on(path, ACTION)?;
+        let seen = Seen::within(&place.directory, &place.name).on(path, ACTION)?;
+        let found = seen.stat().st_mode & 0o7777;
         if found != from {
             let changed = std::io::Error::other("somebody else changed it at the same moment");
             return Err(changed).on(path, ACTION);
         }
+        if !matches!(seen.kind(), FileType::RegularFile | FileType::Directory) {
+            let special = std::io::Error::other("a device, FIFO or socket");
+            return Err(special).on(path, ACTION);
+        }
+        let file = seen.open(OFlags::RDONLY).on(path, ACTION)?;
         rustix::fs::fchmod(&file, Mode::from(to)).on(path, ACTION)
     }
 }

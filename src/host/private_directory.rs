@@ -10,6 +10,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::process::Process;
+use super::trust::Parties;
 use super::{Context, Host, HostError};
 
 #[cfg(test)]
@@ -45,27 +46,41 @@ impl Host {
         {
             return Ok(directory);
         }
-        PrivateDirectory::below(&temporary_files(), purpose)
+        let named = PrivateDirectory::below(&temporary_files(), purpose);
+        // What $TMPDIR names may be in another user's hands.
+        named
+            .or_else(|error| PrivateDirectory::below(Path::new("/tmp"), purpose).map_err(|_| error))
     }
 }
 
 impl PrivateDirectory {
     fn below(parent: &Path, purpose: &str) -> Result<Self, HostError> {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
+        const ACTION: &str = "cannot make a private directory";
         let process = std::process::id();
+        let real = std::fs::canonicalize(parent).on(parent, ACTION)?;
+        let directory = Parties::of_caller().directory(&real).map_err(std::io::Error::from);
+        let directory = directory.on(parent, ACTION)?;
+        // In a shared directory what we make is ours: no other user renames or removes it.
+        let caller = rustix::process::geteuid().as_raw();
+        directory
+            .keeps(&real.join(PREFIX), caller)
+            .map_err(std::io::Error::from)
+            .on(parent, ACTION)?;
         sweep(parent);
         for _ in 0..ATTEMPTS {
             let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-            let path = parent.join(format!("{PREFIX}{purpose}-{process}-{number}"));
+            let name = format!("{PREFIX}{purpose}-{process}-{number}");
+            let path = real.join(&name);
             // mkdir(2) follows no link in the last part and never takes over what exists: what
             // somebody else put at this name in a world-writable directory is not used.
-            match rustix::fs::mkdir(&path, Mode::from(0o700)) {
+            match rustix::fs::mkdirat(&directory, &name, Mode::from(0o700)) {
                 Ok(()) => return Ok(Self { path }),
                 Err(Errno::EXIST) => {}
-                Err(error) => return Err(error).on(parent, "cannot make a private directory"),
+                Err(error) => return Err(error).on(parent, ACTION),
             }
         }
-        Err(Errno::EXIST).on(parent, "cannot make a private directory")
+        Err(Errno::EXIST).on(parent, ACTION)
     }
 
     /// Where it is, in this machine's file system.
@@ -158,5 +173,6 @@ fn temporary_files() -> PathBuf {
                 .iter()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"/._-".contains(byte))
     };
-    Some(std::env::temp_dir()).filter(plain).unwrap_or_else(|| PathBuf::from("/tmp"))
+    let named = std::fs::canonicalize(std::env::temp_dir()).ok();
+    named.filter(plain).unwrap_or_else(|| PathBuf::from("/tmp"))
 }

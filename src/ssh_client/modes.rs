@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::accounts::Reader;
 use super::plan::NAME;
 use super::tree::{Entry, Tree, UserFile};
+use crate::host::accounts::Reader;
 use crate::host::permissions::Permissions;
 use crate::host::{Host, HostError};
 use crate::reconcile::{Problem, Severity};

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Keyword;
-use super::accounts::{Accounts, Reader};
 use super::evaluate::read;
 use super::plan::NAME;
 use super::remote::Mounts;
 use super::tree::{Entry, Tree, UserFile};
+use crate::host::accounts::{Accounts, Reader};
 use crate::host::files::Node;
 use crate::host::{Host, HostError};
 use crate::reconcile::{Problem, Severity, Source, Value};

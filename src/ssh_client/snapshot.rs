@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::accounts::{Accounts, Reader};
 use super::evaluate::include::{self, Base};
 use super::tree::{Entry, Tree, UserFile};
+use crate::host::accounts::{Accounts, Reader};
 use crate::host::files::Node;
 use crate::host::permissions::Permissions;
 use crate::host::{Host, HostError};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
-use super::accounts::Reader;
+use crate::host::accounts::Reader;
 use crate::sshd::glob::{Listing, names_below};
 
 /// The user's file, the system's, and all that their `Include` patterns could reach.

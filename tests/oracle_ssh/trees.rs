@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use keepalive_policy::host::Host;
+use keepalive_policy::host::accounts::Reader;
 use keepalive_policy::reconcile::Value;
-use keepalive_policy::ssh_client::accounts::Reader;
 use keepalive_policy::ssh_client::snapshot::{self, Scope};
 use keepalive_policy::ssh_client::tree::{Tree, UserFile};
 use keepalive_policy::sshd::dialect::Dialect;

@@ -23,7 +23,7 @@ fn what_stands_at_a_path_is_told_apart() {
         rustix::fs::CWD,
         path("fifo"),
         FileType::Fifo,
-        Mode::from(0o600),
+        rustix::fs::Mode::from(0o600),
         rustix::fs::Dev::default(),
     )
     .unwrap();

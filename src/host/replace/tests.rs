@@ -87,15 +87,3 @@ fn only_our_own_leftovers_are_swept() {
     assert_eq!(host.list("/etc/ssh".as_ref()).unwrap().len(), 2);
     assert!(host.sweep("/none".as_ref()).unwrap().is_empty());
 }
-
-#[test]
-fn directories_are_made_with_their_parents_and_stay_as_they_are() {
-    let (directory, host) = tree();
-    fs::set_permissions(directory.path().join("etc"), fs::Permissions::from_mode(0o711)).unwrap();
-    host.make_directory("/etc/a/b".as_ref(), 0o750).unwrap();
-    host.make_directory("/etc/a/b".as_ref(), 0o700).unwrap();
-    let mode = |name: &str| fs::metadata(directory.path().join(name)).unwrap().mode() & 0o7777;
-    assert_eq!((mode("etc"), mode("etc/a"), mode("etc/a/b")), (0o711, 0o750, 0o750));
-    fs::write(directory.path().join("etc/file"), "").unwrap();
-    assert!(host.make_directory("/etc/file/x".as_ref(), 0o755).is_err());
-}

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::ssh_client::accounts::Reader;
+use crate::host::accounts::Reader;
 use crate::ssh_client::tree::{Entry, UserFile};
 
 const SYSTEM: &str = "/etc/ssh/ssh_config";

@@ -102,9 +102,16 @@ impl Accounts {
             && (!writable(0o020) || lenient && self.is_private_group(file, reader))
     }
 
+    /// The name of the account with this id.
+    #[must_use]
+    pub fn name_of(&self, uid: u32) -> Option<&[u8]> {
+        self.users.iter().find(|user| user.uid == uid).map(|user| user.name.as_slice())
+    }
+
     /// Whether the file's group has exactly one member: the reader, whose primary group it is, or
     /// the file's owner, who is listed in it.
-    fn is_private_group(&self, file: Permissions, reader: Reader) -> bool {
+    #[must_use]
+    pub fn is_private_group(&self, file: Permissions, reader: Reader) -> bool {
         let group = self.groups.iter().find(|(id, _)| *id == file.gid);
         let Some((_, listed)) = group else { return false };
         let mut primary = self.users.iter().filter(|user| user.gid == file.gid).peekable();
