@@ -83,7 +83,7 @@ fn over_instances(
 /// When the record of these can't be read. Others than root may not, and need not: they change
 /// nothing.
 pub fn instances(host: &Host, declared: &[Instance]) -> Result<BTreeSet<Instance>, HostError> {
-    let recorded = match Originals::load(host) {
+    let recorded = match Originals::load_usable(host) {
         Ok(originals) => originals.sshd_instances,
         Err(error) if error.source.kind() == std::io::ErrorKind::PermissionDenied => {
             BTreeSet::new()

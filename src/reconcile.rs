@@ -61,15 +61,17 @@ pub trait Resource {
     /// has to be written: a setting that has the declared value by itself may drift before the
     /// first write of ours, and what is put back must not be that drift.
     ///
+    /// Returns what is worth knowing about the record, and is no reason to change nothing.
+    ///
     /// # Errors
-    /// When the record can't be kept: nothing may be written then.
+    /// When the record can't be kept and nothing may be written without it.
     fn remember(
         &self,
         _host: &Host,
         _desired: &Self::Desired,
         _observed: &Self::Observed,
-    ) -> Result<(), HostError> {
-        Ok(())
+    ) -> Result<Vec<Problem>, HostError> {
+        Ok(Vec::new())
     }
 
     /// Carries out the plan, as far as it gets; errors are data in the outcomes.
@@ -292,8 +294,12 @@ pub fn reconcile_if<R: Resource>(
     };
     if mode == Mode::Enforce {
         match resource.remember(host, desired, &observed) {
-            Ok(()) if plan.changes.is_empty() || !may(&plan.settings) => {}
-            Ok(()) => correct(resource, host, desired, &plan, &mut report),
+            Ok(notes) => {
+                if !plan.changes.is_empty() && may(&plan.settings) {
+                    correct(resource, host, desired, &plan, &mut report);
+                }
+                report.problems.extend(notes);
+            }
             Err(error) => {
                 report.problems.push(Problem::new(R::NAME, Severity::Blocked, unrecorded(&error)));
             }

@@ -7,6 +7,9 @@
 //!   `NAME.unusable-SECONDS`, and say so in what they return. Nothing ever overwrites or removes it.
 //! - A write is atomic, and what an older release can't know survives it: see [`Rest`].
 //!
+//! A reader of such a file acts as it is safest without it; [`update`] gives what [`Record::salvage`]
+//! leaves of a record that is merely out of range.
+//!
 //! To add a state file: derive `Serialize` and `Deserialize` for a struct that has
 //! `#[serde(flatten)] rest: Rest`, implement [`Record`] for it, and call [`read`], [`write`] or, where
 //! more than one process writes, [`update`]:
@@ -94,6 +97,13 @@ pub trait Record: Serialize + DeserializeOwned {
     /// The field, what it is, and what it may be.
     fn check(&self) -> Result<(), String> {
         Ok(())
+    }
+
+    /// What [`update`] begins the new record with, from one that [`Record::check`] refuses. `None`,
+    /// unless a record knows better, for the default.
+    #[must_use]
+    fn salvage(self) -> Option<Self> {
+        None
     }
 }
 
@@ -238,12 +248,26 @@ pub fn update<R: Record + Clone + PartialEq + Default>(
         Found::Absent => (R::default(), None),
         Found::Unusable(unusable) => (R::default(), Some(keep_aside(host, unusable)?)),
     };
-    let mut record = before.clone();
+    let mut record = match &kept {
+        Some(kept) => salvaged(host, kept).unwrap_or_default(),
+        None => before.clone(),
+    };
     change(&mut record, kept.as_ref());
     if record != before {
         put(host, path, &record)?;
     }
     Ok(kept)
+}
+
+/// What can be used of a file that was kept aside.
+fn salvaged<R: Record>(host: &Host, kept: &KeptAside) -> Option<R> {
+    if !matches!(kept.unusable.why, Why::OutOfRange(_)) {
+        return None;
+    }
+    match host.read_at_most(&kept.path, R::MAX_SIZE) {
+        Ok(Node::File(file)) => parse::<R>(&file.bytes).ok()?.salvage(),
+        _ => None,
+    }
 }
 
 /// Renames a file that we can't use, so that a new one can be begun: `NAME.unusable-SECONDS`.
@@ -326,6 +350,12 @@ fn put<R: Record>(host: &Host, path: &Path, record: &R) -> Result<(), HostError>
 }
 
 fn decode<R: Record>(bytes: &[u8]) -> Result<R, Why> {
+    let record: R = parse(bytes)?;
+    record.check().map_err(Why::OutOfRange)?;
+    Ok(record)
+}
+
+fn parse<R: Record>(bytes: &[u8]) -> Result<R, Why> {
     let value: Value =
         serde_json::from_slice(bytes).map_err(|error| Why::Damaged(error.to_string()))?;
     let Value::Object(mut fields) = value else {
@@ -338,10 +368,8 @@ fn decode<R: Record>(bytes: &[u8]) -> Result<R, Why> {
         }
         Some(_) => fields.remove("version"),
     };
-    let record: R = serde_json::from_value(Value::Object(fields.clone()))
-        .map_err(|error| Why::Damaged(blame::<R>(fields, &error.to_string())))?;
-    record.check().map_err(Why::OutOfRange)?;
-    Ok(record)
+    serde_json::from_value(Value::Object(fields.clone()))
+        .map_err(|error| Why::Damaged(blame::<R>(fields, &error.to_string())))
 }
 
 /// Names the field that an error is about: serde says only what it found in there.

@@ -16,6 +16,13 @@ pub mod value;
 #[cfg(test)]
 mod tests;
 
+/// Seconds that every kernel takes: it keeps `seconds * HZ` in an `int`, and HZ is at most 1000.
+const LONGEST: u32 = i32::MAX.unsigned_abs() / 1000;
+
+/// The fewest retries that a live connection survives: with 2, the kernel gives up after two to three
+/// seconds without an answer.
+const FEWEST_RETRIES: u32 = 3;
+
 /// A kernel setting that can be declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
@@ -44,6 +51,23 @@ impl Key {
             Self::KeepaliveProbes => "net.ipv4.tcp_keepalive_probes",
             Self::Retries2 => "net.ipv4.tcp_retries2",
         }
+    }
+
+    /// The values that do no harm by themselves: seconds, or a count. The kernel takes others too,
+    /// and 0 then resets live connections, while a negative number switches keepalive off.
+    #[must_use]
+    pub const fn harmless(self) -> std::ops::RangeInclusive<u32> {
+        match self {
+            Self::KeepaliveTime | Self::KeepaliveIntvl => 1..=LONGEST,
+            Self::KeepaliveProbes => 1..=255,
+            Self::Retries2 => FEWEST_RETRIES..=255,
+        }
+    }
+
+    /// Whether a value found on the host does no harm by itself.
+    #[must_use]
+    pub fn is_harmless(self, value: i64) -> bool {
+        u32::try_from(value).is_ok_and(|value| self.harmless().contains(&value))
     }
 
     /// What a new network namespace, and so every boot, begins with: seconds, or a count.

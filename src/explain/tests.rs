@@ -108,7 +108,7 @@ fn the_last_file_of_sysctl_d_wins() {
     let boot = Boot::default().observe(&Host::at(directory.path())).unwrap();
     let live = live::Observed {
         values: BTreeMap::from([(Key::KeepaliveTime, Ok(7200))]),
-        recorded: Ok(BTreeMap::new()),
+        recorded: Ok(crate::sysctl::live::Recorded::default()),
     };
     let explanations = sysctl_sources::explanations(&boot, &live);
     assert_eq!(

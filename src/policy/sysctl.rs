@@ -8,14 +8,8 @@ use super::value::describe;
 use crate::sysctl::{Desired, Key};
 use crate::timing::kernel::Kernel;
 
-/// The fewest retries that a live connection survives: see [`harm`].
-const FEWEST_RETRIES: u32 = 3;
-
 /// The fewest that RFC 1122 (4.2.3.5) allows a host: R2 of at least 100 seconds.
 const RETRIES_OF_RFC_1122: u32 = 8;
-
-/// Seconds that every kernel takes: it keeps `seconds * HZ` in an `int`, and HZ is at most 1000.
-const LONGEST: u32 = i32::MAX.unsigned_abs() / 1000;
 
 /// What is declared for the host, and for the named network namespaces.
 pub(super) fn read(entries: &Entries<'_>, findings: &mut Findings<'_>) -> (Desired, Desired) {
@@ -47,15 +41,13 @@ fn value(key: Key, entry: &Entry<'_>, findings: &mut Findings<'_>) -> Option<u32
         findings.refuse(entry.value.span(), message);
         return None;
     }
-    let (wanted, range) = match key {
-        Key::KeepaliveTime | Key::KeepaliveIntvl => {
-            ("a whole number of seconds", (1..=LONGEST, " s"))
-        }
-        Key::KeepaliveProbes => ("a whole number of probes", (1..=u32::from(u8::MAX), "")),
-        Key::Retries2 => ("a whole number of retries", (FEWEST_RETRIES..=u32::from(u8::MAX), "")),
+    let (wanted, unit) = match key {
+        Key::KeepaliveTime | Key::KeepaliveIntvl => ("a whole number of seconds", " s"),
+        Key::KeepaliveProbes => ("a whole number of probes", ""),
+        Key::Retries2 => ("a whole number of retries", ""),
     };
     let number = findings.integer(entry, wanted)?;
-    findings.within(entry, number, range, harm(key, number))
+    findings.within(entry, number, (key.harmless(), unit), harm(key, number))
 }
 
 /// What the kernel does with a number out of range.

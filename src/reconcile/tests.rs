@@ -49,10 +49,11 @@ impl Resource for Number {
         }
     }
 
-    fn remember(&self, host: &Host, _: &i64, observed: &i64) -> Result<(), HostError> {
+    fn remember(&self, host: &Host, _: &i64, observed: &i64) -> Result<Vec<Problem>, HostError> {
         Originals::update(host, |originals| {
             originals.live.insert("n".to_owned(), *observed);
-        })
+        })?;
+        Ok(Vec::new())
     }
 
     fn apply(&self, _: &Host, plan: &Plan<Set>) -> Vec<Outcome> {
@@ -111,9 +112,9 @@ fn what_was_there_is_recorded_also_where_nothing_has_to_be_done() {
         let host = Host::at(directory.path());
         let number = Number { value: Cell::new(found), obeys: true, says: Ok(()) };
         reconcile(&number, &host, &desired, Mode::Audit);
-        assert!(Originals::load(&host).unwrap().live.is_empty());
+        assert!(Originals::load_usable(&host).unwrap().live.is_empty());
         assert!(reconcile(&number, &host, &desired, Mode::Enforce).in_force());
-        assert_eq!(Originals::load(&host).unwrap().live.get("n"), Some(&found));
+        assert_eq!(Originals::load_usable(&host).unwrap().live.get("n"), Some(&found));
     }
 }
 

@@ -12,8 +12,9 @@ use super::tree::{CREDENTIALS, DIRECTORIES, SYSCTL_CONF, Tree};
 use super::value::{Hz, Write};
 use super::{Desired, Key};
 use crate::host::{Host, HostError};
-use crate::originals::{EditedLine, Originals};
+use crate::originals::{EditedLine, Incomplete, Originals};
 use crate::reconcile::{ObserveError, Outcome, Plan, Problem, Resource, Setting, Severity, Value};
+use crate::record::Found;
 
 mod at_boot;
 mod change;
@@ -54,8 +55,10 @@ pub struct Observed {
     pub hz: Hz,
     /// The lines of foreign files that carry a value of ours.
     pub edited: Vec<EditedLine>,
-    /// Why these can't be told, where the record is damaged.
-    pub damaged: Option<Problem>,
+    /// What the record of these does not know, or why it can't be told.
+    pub trouble: Option<Problem>,
+    /// Whether the record can't be used.
+    pub unusable: bool,
     /// Who else sets the values, other than by files of sysctl.d.
     pub other_sources: Vec<Problem>,
     /// The files that these were found in, or would be.
@@ -117,13 +120,14 @@ impl Resource for Boot {
 
     fn observe(&self, host: &Host) -> Result<Observed, ObserveError> {
         let mut tree = Tree::read(host);
-        let (edited, damaged) = match Originals::load(host) {
-            Ok(originals) => {
-                tree.made_by_us = originals.sysctl_drop_in;
-                (originals.lines, None)
-            }
-            Err(error) => (Vec::new(), Some(damaged(&error))),
+        let record = Originals::load(host);
+        let (trouble, unusable) = record_trouble(&record);
+        let originals = match record {
+            Ok(Found::Known(originals)) => originals,
+            Ok(Found::Absent | Found::Unusable(_)) | Err(_) => Originals::default(),
         };
+        tree.made_by_us = originals.sysctl_drop_in;
+        let edited = originals.lines;
         for line in &edited {
             tree.read_file(host, &line.file);
         }
@@ -135,13 +139,13 @@ impl Resource for Boot {
         let other_sources = other_sources::find(host, credentials, &mut other_files);
         let at_boot = at_boot::loader(host);
         let hz = Hz::of_this_kernel();
-        Ok(Observed { tree, at_boot, hz, edited, damaged, other_sources, other_files })
+        Ok(Observed { tree, at_boot, hz, edited, trouble, unusable, other_sources, other_files })
     }
 
     fn plan(&self, desired: &Desired, observed: &Observed) -> Plan<Change> {
         let judged = observed.judge();
         let mut plan = Plan { settings: rows(desired, &judged), ..Plan::default() };
-        plan.problems.extend(observed.damaged.clone());
+        plan.problems.extend(observed.trouble.clone());
         plan.problems.extend(observed.tree.unreadable.iter().map(unreadable));
         plan.problems.extend(dead_lines(desired, &judged));
         if plan.problems.iter().all(|problem| problem.severity != Severity::Blocked) {
@@ -152,6 +156,20 @@ impl Resource for Boot {
         plan.problems
             .extend(observed.other_sources.iter().filter(|_| !desired.values.is_empty()).cloned());
         plan
+    }
+
+    /// Only that a record which can't be used is kept aside: what is in a file is recorded with each
+    /// edit.
+    fn remember(
+        &self,
+        host: &Host,
+        _desired: &Desired,
+        observed: &Observed,
+    ) -> Result<Vec<Problem>, HostError> {
+        if observed.unusable {
+            Originals::update(host, |_| {})?;
+        }
+        Ok(Vec::new())
     }
 
     fn apply(&self, host: &Host, plan: &Plan<Change>) -> Vec<Outcome> {
@@ -192,9 +210,47 @@ fn unreadable((path, reason): &(PathBuf, String)) -> Problem {
     Problem::new(Boot::NAME, severity, message).at(path.clone(), None)
 }
 
-fn damaged(error: &HostError) -> Problem {
-    let message = format!("{}: {}; no file is changed", error.action, error.source);
-    Problem::new(Boot::NAME, Severity::Blocked, message).at(error.path.clone(), None)
+/// What is to be said of the record, and whether it can't be used. The other resources leave this to
+/// us, so that it is said once.
+fn record_trouble(record: &Result<Found<Originals>, HostError>) -> (Option<Problem>, bool) {
+    match record {
+        Ok(Found::Absent) => (None, false),
+        Ok(Found::Known(originals)) => (originals.incomplete.as_ref().map(incomplete), false),
+        Ok(Found::Unusable(unusable)) => {
+            let message = format!(
+                "the record of what was there before the policy is {}. The daemon and `apply` keep it \
+                 aside beside this and begin a new one; corrections go on",
+                unusable.why
+            );
+            let problem = Problem::new(Boot::NAME, Severity::Notice, message);
+            (Some(problem.at(unusable.path.clone(), None)), true)
+        }
+        Err(error) => {
+            let message = format!("{}: {}; no file is changed", error.action, error.source);
+            let problem = Problem::new(Boot::NAME, Severity::Blocked, message);
+            (Some(problem.at(error.path.clone(), None)), false)
+        }
+    }
+}
+
+fn incomplete(incomplete: &Incomplete) -> Problem {
+    let remedy = match &incomplete.kept {
+        Some(kept) => format!(
+            "; it is kept as {0}. To use it again, stop the daemon, mend it, and move it back",
+            kept.display()
+        ),
+        None => String::new(),
+    };
+    let message = format!(
+        "the record of what was there before the policy is incomplete ({}){remedy}. Values are kept as \
+         declared; `restore` will say what it can't put back",
+        incomplete.reason
+    );
+    let problem = Problem::new(Boot::NAME, Severity::Notice, message);
+    match &incomplete.kept {
+        Some(kept) => problem.at(kept.clone(), None),
+        None => problem,
+    }
 }
 
 /// A row for each declared value in each context.

@@ -16,16 +16,19 @@ use crate::host::presence::Stamp;
 use crate::host::{Host, HostError};
 use crate::originals::Originals;
 use crate::reconcile::{ObserveError, Outcome, Plan, Problem, Resource, Setting, Severity, Value};
+use crate::record::Found;
 
 pub mod containers;
 mod environment;
 mod file;
 pub mod named;
 mod order;
+mod recorded;
 
 pub use environment::environment;
 
 use file::Open;
+pub use recorded::{Recorded, Withheld};
 
 #[cfg(test)]
 mod tests;
@@ -43,7 +46,9 @@ pub struct Live {
 #[derive(Debug, Default)]
 struct Kept {
     open: BTreeMap<Key, Open>,
-    record: Option<(Option<Stamp>, BTreeMap<String, i64>)>,
+    record: Option<(Option<Stamp>, Recorded)>,
+    /// What belongs into the record and could not be written yet, or was in one that got lost.
+    unwritten: BTreeMap<Key, i64>,
 }
 
 /// One look.
@@ -52,7 +57,7 @@ pub struct Observed {
     /// The values, or why one can't be read. Empty with `--root`.
     pub values: BTreeMap<Key, Result<i64, String>>,
     /// What was found when each was first declared, or why that can't be told.
-    pub recorded: Result<BTreeMap<Key, i64>, String>,
+    pub recorded: Result<Recorded, String>,
 }
 
 /// One value that is written.
@@ -68,10 +73,16 @@ pub struct Change {
     /// Whether this is the value from before the policy, put back because the key is not
     /// declared any more.
     pub put_back: bool,
+    /// Why nothing is put back, and only the record goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<Withheld>,
 }
 
 impl Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(withheld) = self.withheld {
+            return write!(f, "{}: stays {}: {withheld}", self.key.name(), self.from);
+        }
         let why = if self.put_back { ", as before the policy" } else { "" };
         write!(f, "{}: {} -> {}{why}", self.key.name(), self.from, self.to)
     }
@@ -95,31 +106,74 @@ impl Kept {
     }
 
     /// The record, read again only when its file changed.
-    fn record(&mut self, host: &Host) -> Result<&BTreeMap<String, i64>, String> {
+    fn record(&mut self, host: &Host) -> Result<Recorded, String> {
         let stamp = host.stamp(&Originals::path(host));
         if self.record.as_ref().is_none_or(|(known, _)| *known != stamp) {
-            self.record = None;
-            let originals = Originals::load(host).map_err(|error| error.to_string())?;
-            self.record = Some((stamp, originals.live));
+            let before = self.record.take();
+            let known = Originals::load(host).map_err(|error| error.to_string())?;
+            if !matches!(known, Found::Known(_)) {
+                // We still know what was in it.
+                self.unwritten.extend(before.into_iter().flat_map(|(_, known)| known.values));
+            }
+            match known {
+                Found::Known(originals) => self.record = Some((stamp, Recorded::of(&originals))),
+                Found::Absent => self.record = Some((stamp, Recorded::default())),
+                Found::Unusable(unusable) => return Err(unusable.to_string()),
+            }
         }
-        self.record.as_ref().map(|(_, live)| live).ok_or_else(String::new)
+        let mut recorded = self.record.as_ref().map(|(_, known)| known.clone()).unwrap_or_default();
+        for (key, value) in &self.unwritten {
+            recorded.values.entry(*key).or_insert(*value);
+        }
+        Ok(recorded)
     }
 
     fn carry_out(&mut self, host: &Host, change: &Change) -> Result<(), String> {
         let key = change.key;
-        let recorded = self.record(host)?.get(key.name()).copied();
-        let to = match (change.put_back, recorded) {
-            (false, _) => change.to,
-            (true, Some(original)) => original,
-            // Somebody else has put it back meanwhile.
-            (true, None) => return Ok(()),
+        if change.withheld.is_some() {
+            return forget(host, key);
+        }
+        let to = match change.put_back {
+            false => change.to,
+            true => match self.record(host)?.values.get(&key) {
+                Some(original) => *original,
+                // Another process has put it back meanwhile.
+                None => return Ok(()),
+            },
         };
         let found = self.read(host, key)?;
         if found != to {
             file::write(host, key, to)
                 .map_err(|error| file::explain(key, "cannot be written", &error))?;
         }
-        if change.put_back { forget(host, key) } else { Ok(()) }
+        if change.put_back {
+            self.unwritten.remove(&key);
+            return forget(host, key);
+        }
+        Ok(())
+    }
+
+    /// Writes what belongs into the record and is not there. Values that are found while a record
+    /// begins that is incomplete are ours by now, not those from before.
+    fn write_record(
+        &mut self,
+        host: &Host,
+        desired: &Desired,
+        found: &BTreeMap<Key, i64>,
+    ) -> Result<(), HostError> {
+        let known = self.unwritten.clone();
+        let declared: Vec<Key> = desired.values.keys().copied().collect();
+        Originals::update(host, |originals| {
+            recorded::add(originals, &known);
+            recorded::tell_unknown(originals, &declared);
+            recorded::add(originals, found);
+            if host.is_live() && !declared.is_empty() {
+                originals.enforced(Live::NAME);
+            }
+        })?;
+        self.unwritten.clear();
+        self.record = None;
+        Ok(())
     }
 }
 
@@ -136,7 +190,7 @@ fn first_seen(
 
 fn forget(host: &Host, key: Key) -> Result<(), String> {
     let remove = |originals: &mut Originals| {
-        originals.live.remove(key.name());
+        recorded::remove(originals, key);
     };
     Originals::update(host, remove).map_err(|error| error.to_string())
 }
@@ -151,14 +205,11 @@ impl Resource for Live {
 
     fn observe(&self, host: &Host) -> Result<Observed, ObserveError> {
         if !host.is_live() {
-            return Ok(Observed { values: BTreeMap::new(), recorded: Ok(BTreeMap::new()) });
+            return Ok(Observed { values: BTreeMap::new(), recorded: Ok(Recorded::default()) });
         }
         let mut kept = self.kept();
         let values = Key::ALL.into_iter().map(|key| (key, kept.read(host, key))).collect();
-        let recorded = kept.record(host).map(|live| {
-            let of = |key: Key| live.get(key.name()).map(|value| (key, *value));
-            Key::ALL.into_iter().filter_map(of).collect()
-        });
+        let recorded = kept.record(host);
         Ok(Observed { values, recorded })
     }
 
@@ -178,13 +229,14 @@ impl Resource for Live {
             }
             if let Some(found) = found {
                 let wanted = desired.values.get(key).copied();
-                let recorded = observed.recorded.as_ref().ok().and_then(|live| live.get(key));
-                plan.changes.extend(wanted_change(*key, found, wanted, recorded.copied()));
+                let recorded = observed.recorded.as_ref().ok();
+                let original = recorded.and_then(|known| known.values.get(key)).copied();
+                let withheld = recorded.and_then(|known| known.withheld.get(key)).copied();
+                plan.changes.extend(wanted_change(*key, found, wanted, original).or_else(|| {
+                    let withheld = withheld.filter(|_| wanted.is_none())?;
+                    Some(Change::forgotten(*key, found, withheld))
+                }));
             }
-        }
-        if let Err(reason) = &observed.recorded {
-            plan.problems.push(blocked(reason));
-            plan.changes.clear();
         }
         let current: BTreeMap<Key, i64> = observed
             .values
@@ -200,18 +252,27 @@ impl Resource for Live {
         host: &Host,
         desired: &Desired,
         observed: &Observed,
-    ) -> Result<(), HostError> {
-        // Without the record nothing is written anyway, which the plan says.
-        let Ok(recorded) = &observed.recorded else { return Ok(()) };
-        let new = first_seen(desired, &observed.values, |key| recorded.contains_key(&key));
-        if new.is_empty() {
-            return Ok(());
+    ) -> Result<Vec<Problem>, HostError> {
+        let mut kept = self.kept();
+        let recorded = kept.record(host);
+        let usable = recorded.is_ok();
+        let recorded = recorded.unwrap_or_default();
+        let found = first_seen(desired, &observed.values, |key| recorded.has(key));
+        let is_noted = recorded.enforced || desired.values.is_empty() || !host.is_live();
+        let is_complete = recorded.told_unknown || desired.values.is_empty();
+        let nothing_new = found.is_empty() && kept.unwritten.is_empty();
+        if usable && nothing_new && is_noted && is_complete {
+            return Ok(Vec::new());
         }
-        Originals::update(host, |originals| {
-            for (key, found) in new {
-                originals.live.entry(key.name().to_owned()).or_insert(found);
+        match kept.write_record(host, desired, &found) {
+            Ok(()) => Ok(Vec::new()),
+            Err(error) => {
+                if usable {
+                    kept.unwritten.extend(found);
+                }
+                Ok(vec![unrecorded(&error)])
             }
-        })
+        }
     }
 
     fn apply(&self, host: &Host, plan: &Plan<Change>) -> Vec<Outcome> {
@@ -219,11 +280,20 @@ impl Resource for Live {
         plan.changes
             .iter()
             .map(|change| {
-                let action = match change.put_back {
-                    true => format!("put back {} = {}", change.key.name(), change.to),
-                    false => format!("set {} = {}", change.key.name(), change.to),
-                };
-                Outcome::of(action, || kept.carry_out(host, change))
+                let (name, to) = (change.key.name(), change.to);
+                match (change.withheld, change.put_back) {
+                    (Some(_), _) => {
+                        Outcome::of_look(change.to_string(), || kept.carry_out(host, change))
+                    }
+                    (None, true) => {
+                        let action = format!("put back {name} = {to}");
+                        Outcome::of(action, || kept.carry_out(host, change))
+                    }
+                    (None, false) => {
+                        let action = format!("set {name} = {to}");
+                        Outcome::of(action, || kept.carry_out(host, change))
+                    }
+                }
             })
             .collect()
     }
@@ -235,6 +305,15 @@ impl Resource for Live {
 
 fn blocked(reason: &str) -> Problem {
     Problem::new(Live::NAME, Severity::Blocked, reason)
+}
+
+/// A value that harms connections now is corrected, whether or not it can be put back one day.
+fn unrecorded(error: &HostError) -> Problem {
+    let message = format!(
+        "what the kernel's values were can't be recorded ({error}). They are corrected all the same; \
+         the daemon tries again, and a `restore` before that can't put them back"
+    );
+    Problem::new(Live::NAME, Severity::Notice, message)
 }
 
 fn row(key: Key, wanted: u32, found: Option<i64>) -> Setting {
@@ -259,9 +338,15 @@ fn wanted_change(
 ) -> Option<Change> {
     if let Some(wanted) = wanted {
         let to = i64::from(wanted);
-        return (from != to).then_some(Change { key, from, to, put_back: false });
+        return (from != to).then_some(Change { key, from, to, put_back: false, withheld: None });
     }
-    Some(Change { key, from, to: recorded?, put_back: true })
+    Some(Change { key, from, to: recorded?, put_back: true, withheld: None })
+}
+
+impl Change {
+    const fn forgotten(key: Key, found: i64, withheld: Withheld) -> Self {
+        Self { key, from: found, to: found, put_back: true, withheld: Some(withheld) }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serialize_with calls")]

@@ -135,7 +135,7 @@ fn prepare_drop_in(host: &Host, file: &Path) -> Result<(), HostError> {
 
 /// Forgets it, unless another name has taken its place; a directory that was made for it goes too.
 fn forget_drop_in(host: &Host, file: &Path) -> Result<(), HostError> {
-    let originals = Originals::load(host)?;
+    let originals = Originals::load_usable(host)?;
     if originals.sysctl_drop_in.as_deref() != Some(file) {
         return Ok(());
     }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use crate::originals::{Bytes, EditedLine};
+use crate::record::Rest;
 use crate::sysctl::loader::{Fate, Place};
 use crate::sysctl::proc_sys;
 use crate::sysctl::value::Write;
@@ -43,6 +44,7 @@ pub fn edit(content: &[u8], place: &Place, fate: Fate, value: u32) -> Option<Edi
         file: place.real.clone(),
         ours: Bytes::from(after.get(line.start..end)?),
         theirs: Bytes::from(content.get(line)?),
+        rest: Rest::new(),
     };
     Some(Edit { content: after, record })
 }

@@ -183,10 +183,10 @@ fn sysctl_conf_is_edited_in_one_place_and_put_back() {
     assert!(tree.path("/etc/sysctl.d/99-sysctl.conf").is_symlink());
     tree.enforce(&desired(900));
     assert_eq!(tree.get("/etc/sysctl.conf").unwrap(), before.replace("= 2 #", "= 900 #"));
-    assert_eq!(Originals::load(&tree.host).unwrap().lines.len(), 1);
+    assert_eq!(Originals::load_usable(&tree.host).unwrap().lines.len(), 1);
     tree.enforce(&Desired::default());
     assert_eq!(tree.get("/etc/sysctl.conf").unwrap(), before);
-    assert_eq!(Originals::load(&tree.host).unwrap(), Originals::default());
+    assert_eq!(Originals::load_usable(&tree.host).unwrap(), Originals::default());
     let copy = Originals::kept_copy(&tree.host, Path::new("/etc/sysctl.conf")).unwrap();
     assert_eq!(copy, None);
 }
@@ -219,7 +219,7 @@ fn a_line_that_somebody_edited_since_is_left_alone() {
     );
     tree.enforce(&Desired::default());
     assert_eq!(tree.get("/etc/sysctl.conf").unwrap(), "net.ipv4.tcp_keepalive_time = 7\n");
-    assert_eq!(Originals::load(&tree.host).unwrap(), Originals::default());
+    assert_eq!(Originals::load_usable(&tree.host).unwrap(), Originals::default());
 }
 
 #[test]
@@ -237,11 +237,11 @@ fn a_line_that_is_ours_again_goes_back_to_what_somebody_made_of_it() {
 fn an_edit_that_a_crash_cut_short_is_made_and_recorded_once() {
     let tree = Tree::with(&[("/etc/sysctl.conf", ONE)]);
     tree.enforce(&desired(600));
-    let originals = Originals::load(&tree.host).unwrap();
+    let originals = Originals::load_usable(&tree.host).unwrap();
     // The record was written, the file was not.
     tree.put("/etc/sysctl.conf", ONE);
     assert!(tree.enforce(&desired(600)).in_force());
-    assert_eq!(Originals::load(&tree.host).unwrap(), originals);
+    assert_eq!(Originals::load_usable(&tree.host).unwrap(), originals);
 }
 
 #[test]
@@ -368,12 +368,17 @@ fn an_old_systemd_gets_no_credential() {
 }
 
 #[test]
-fn a_damaged_record_stops_every_change_but_not_the_report() {
+fn a_damaged_record_is_kept_aside_and_stops_nothing() {
     let tree = Tree::with(&[("/var/lib/keepalive-policy/originals.json", "{")]);
+    let looked = reconcile(&Boot::default(), &tree.host, &desired(600), Mode::Audit);
+    assert!(shown(&looked)[0].contains("originals.json: the record of what was there"));
+    assert!(matches!(Originals::load(&tree.host).unwrap(), Found::Unusable(_)), "audit only reads");
+
     let report = tree.enforce(&desired(600));
-    assert!(report.blocked() && report.outcomes.is_empty());
-    assert_eq!(report.settings.len(), 3);
-    assert!(shown(&report)[0].ends_with("; no file is changed"));
+    assert!(report.in_force(), "{:?}", report.problems);
+    let said = shown(&report);
+    assert!(said[0].contains("is incomplete (/var/lib/keepalive-policy/originals.json: damaged"));
+    assert!(said[0].contains("kept as /var/lib/keepalive-policy/originals.json.unusable-"));
 }
 
 #[test]

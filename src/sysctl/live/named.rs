@@ -14,10 +14,11 @@ use std::sync::{Mutex, PoisonError};
 use rustix::io::Errno;
 use serde::Serialize;
 
-use super::{Change as Write, Live, blocked, first_seen, order, wanted_change};
+use super::{Change as Write, Live, blocked, first_seen, order, unrecorded, wanted_change};
 use crate::host::{Host, HostError};
-use crate::originals::Originals;
+use crate::originals::{Originals, in_namespace};
 use crate::reconcile::{ObserveError, Outcome, Plan, Problem, Resource, Setting, Severity};
+use crate::record::Found;
 use crate::sysctl::{Desired, Key};
 
 pub(super) mod entered;
@@ -46,8 +47,10 @@ pub struct Observed {
     asked: bool,
     /// What was found when each was first declared, by the namespace's name and the setting's.
     recorded: BTreeMap<String, BTreeMap<String, i64>>,
-    /// Why that can't be told.
-    unrecorded: Option<String>,
+    /// Those among these that do harm.
+    harmful: BTreeSet<String>,
+    /// Whether the record can't be used, or does not know what was there before our values.
+    unrecorded: bool,
 }
 
 /// One namespace.
@@ -106,8 +109,14 @@ impl Resource for Named {
             return Ok(observed);
         }
         match Originals::load(host) {
-            Ok(originals) => observed.recorded = originals.namespaces,
-            Err(error) => observed.unrecorded = Some(error.to_string()),
+            Ok(Found::Absent) => {}
+            Ok(Found::Known(originals)) => {
+                observed.unrecorded = originals.incomplete.is_some();
+                observed.harmful = originals.harmful.into_keys().collect();
+                observed.recorded = originals.namespaces;
+            }
+            // The host's own values tell why.
+            Ok(Found::Unusable(_)) | Err(_) => observed.unrecorded = true,
         }
         observed.asked = !desired.values.is_empty() || !observed.recorded.is_empty();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -148,10 +157,6 @@ impl Resource for Named {
                 step: Step::Forget { forget: true },
             }));
         }
-        if let (Some(reason), true) = (&observed.unrecorded, observed.asked) {
-            plan.problems.push(blocked(reason));
-            plan.changes.clear();
-        }
         plan
     }
 
@@ -162,31 +167,31 @@ impl Resource for Named {
         host: &Host,
         desired: &Desired,
         observed: &Observed,
-    ) -> Result<(), HostError> {
-        if observed.unrecorded.is_some() {
-            return Ok(());
+    ) -> Result<Vec<Problem>, HostError> {
+        if observed.unrecorded {
+            return Ok(Vec::new());
         }
         let first_seen = |(name, seen): (&OsString, &Seen)| {
             let shown = shown_as(name);
             let recorded = observed.recorded.get(&shown);
-            let is_recorded =
-                |key: Key| recorded.is_some_and(|values| values.contains_key(key.name()));
+            let is_recorded = |key: Key| {
+                recorded.is_some_and(|values| values.contains_key(key.name()))
+                    || observed.harmful.contains(&in_namespace(&shown, key.name()))
+            };
             let new = first_seen(desired, &seen.values, is_recorded);
             (!new.is_empty()).then_some((shown, new))
         };
         let new: Vec<_> = observed.namespaces.iter().filter_map(first_seen).collect();
         if new.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        Originals::update(host, |originals| {
+        let written = Originals::update(host, |originals| {
             originals.namespaces.retain(|shown, _| observed.has(shown));
             for (shown, values) in new {
-                let recorded = originals.namespaces.entry(shown).or_default();
-                for (key, found) in values {
-                    recorded.entry(key.name().to_owned()).or_insert(found);
-                }
+                record(originals, &shown, values);
             }
-        })
+        });
+        Ok(written.err().iter().map(unrecorded).collect())
     }
 
     fn apply(&self, host: &Host, plan: &Plan<Change>) -> Vec<Outcome> {
@@ -221,6 +226,17 @@ impl Resource for Named {
 impl Observed {
     fn has(&self, shown: &str) -> bool {
         self.namespaces.keys().any(|name| shown_as(name) == shown) || !self.obstacles.is_empty()
+    }
+}
+
+fn record(originals: &mut Originals, shown: &str, values: BTreeMap<Key, i64>) {
+    let recorded = originals.namespaces.entry(shown.to_owned()).or_default();
+    for (key, found) in values {
+        if key.is_harmless(found) {
+            recorded.entry(key.name().to_owned()).or_insert(found);
+        } else {
+            originals.harmful.insert(in_namespace(shown, key.name()), found);
+        }
     }
 }
 

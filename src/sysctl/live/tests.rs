@@ -2,7 +2,8 @@ use super::*;
 
 fn observed<const N: usize>(values: [i64; N], recorded: &[(Key, i64)]) -> Observed {
     let values = Key::ALL.into_iter().zip(values.map(Ok)).collect();
-    Observed { values, recorded: Ok(recorded.iter().copied().collect()) }
+    let recorded = Recorded { values: recorded.iter().copied().collect(), ..Recorded::default() };
+    Observed { values, recorded: Ok(recorded) }
 }
 
 fn desired(values: &[(Key, u32)]) -> Desired {
@@ -54,12 +55,34 @@ fn a_value_that_can_not_be_read_is_no_drift() {
 }
 
 #[test]
-fn without_the_record_nothing_is_written() {
+fn without_the_record_values_are_corrected_and_none_is_put_back() {
     let mut found = observed([7200, 75, 9], &[]);
     found.recorded = Err("damaged".to_owned());
-    let plan = Live::default().plan(&desired(&[(Key::KeepaliveTime, 600)]), &found);
-    assert!(plan.changes.is_empty());
-    assert_eq!(plan.problems, [blocked("damaged")]);
+    let declared = desired(&[(Key::KeepaliveTime, 600)]);
+    assert_eq!(changes(&declared, &found), ["net.ipv4.tcp_keepalive_time: 7200 -> 600"]);
+    assert!(changes(&Desired::default(), &found).is_empty());
+}
+
+#[test]
+fn what_must_not_be_put_back_stays_as_it_is_and_is_said() {
+    let mut found = observed([600, 75, 9], &[]);
+    if let Ok(recorded) = &mut found.recorded {
+        recorded.withheld.insert(Key::KeepaliveTime, Withheld::Harmful(-5));
+        recorded.withheld.insert(Key::KeepaliveProbes, Withheld::Unknown);
+    }
+    assert_eq!(
+        changes(&Desired::default(), &found),
+        [
+            "net.ipv4.tcp_keepalive_time: stays 600: it was -5 before the policy, which harms \
+             connections and is not put back",
+            "net.ipv4.tcp_keepalive_probes: stays 9: what it was before the policy is not known, \
+             because the record of it was lost",
+        ]
+    );
+    assert!(
+        changes(&desired(&[(Key::KeepaliveTime, 600), (Key::KeepaliveProbes, 9)]), &found)
+            .is_empty()
+    );
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn only_the_value_changes() {
 fn record(ours: &str, theirs: &str) -> EditedLine {
     let file = "/etc/sysctl.conf".into();
     let bytes = |text: &str| Bytes::from(text.as_bytes());
-    EditedLine { file, ours: bytes(ours), theirs: bytes(theirs) }
+    EditedLine { file, ours: bytes(ours), theirs: bytes(theirs), rest: Rest::new() }
 }
 
 #[test]

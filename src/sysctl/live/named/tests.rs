@@ -64,12 +64,11 @@ fn a_missing_capability_is_one_notice_and_no_failure() {
 }
 
 #[test]
-fn without_the_record_nothing_is_written() {
-    let unrecorded = Some("damaged".to_owned());
-    let found = Observed { unrecorded, ..observed([7200, 75, 9, 15], &[]) };
+fn without_the_record_values_are_corrected() {
+    let found = Observed { unrecorded: true, ..observed([7200, 75, 9, 15], &[]) };
     let plan = Named::default().plan(&desired(&[(Key::KeepaliveTime, 600)]), &found);
-    assert!(plan.changes.is_empty());
-    assert_eq!(plan.problems, [blocked("damaged")]);
+    assert_eq!(plan.changes.len(), 1);
+    assert_eq!(plan.problems, []);
 }
 
 #[test]

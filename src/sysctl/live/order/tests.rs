@@ -6,7 +6,7 @@ fn order<const N: usize>(current: [i64; N], wanted: [i64; N]) -> Vec<&'static st
         .into_iter()
         .zip(current.into_iter().zip(wanted))
         .filter(|(_, (from, to))| from != to)
-        .map(|(key, (from, to))| Change { key, from, to, put_back: false })
+        .map(|(key, (from, to))| Change { key, from, to, put_back: false, withheld: None })
         .collect();
     let name = |change: &Change| change.key.name().rsplit_once('_').unwrap().1;
     least_harmful(&state, changes).iter().map(name).collect()
