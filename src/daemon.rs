@@ -29,6 +29,7 @@ pub mod rival;
 pub mod service;
 pub mod state;
 pub mod sweep;
+pub mod threads;
 pub mod trigger;
 pub mod watches;
 pub mod watching;
@@ -51,10 +52,6 @@ const STUCK: Duration = Duration::from_secs(180);
 /// How long a running pass may go on after SIGTERM; the unit's `TimeoutStopSec=` is longer.
 const LAST_PASS: Duration = Duration::from_secs(75);
 
-/// A thread that has nothing to do ends after this time: passes come in twos and threes, and then for
-/// a long time none.
-const IDLE_THREAD: Duration = Duration::from_secs(1);
-
 /// `EX_CONFIG`: the unit says `RestartPreventExitStatus=78`, since a restart would not help.
 const BAD_ENVIRONMENT: u8 = 78;
 
@@ -62,14 +59,12 @@ const BAD_ENVIRONMENT: u8 = 78;
 #[must_use]
 pub fn run(host: Host, policy: Policy, whose: Whose) -> u8 {
     journal::init();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .thread_keep_alive(IDLE_THREAD)
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let result = match runtime {
         Ok(runtime) => runtime.block_on(serve(host, policy, whose)),
         Err(error) => Err(error),
     };
+    threads::wait_for_all();
     match result {
         Ok(code) => code,
         Err(error) => {

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use super::threads;
 use crate::host::files::Node;
 use crate::host::replace::Expect;
 use crate::host::{Host, HostError};
@@ -73,9 +74,8 @@ async fn run(mut pages: watch::Receiver<Option<Page>>) {
         }
         let Some(page) = page else { continue };
         written = Some(page.path.clone());
-        let result =
-            tokio::task::spawn_blocking(move || put(&page.path, page.text.as_bytes())).await;
-        let now = result.ok().and_then(Result::err).map(|error| error.to_string());
+        let result = threads::beside(move || put(&page.path, page.text.as_bytes())).await;
+        let now = result.and_then(Result::err).map(|error| error.to_string());
         if let Some(message) = now.as_ref().filter(|message| failed.as_ref() != Some(*message)) {
             let message = format!(
                 "{message}; the metrics are not written until this is mended: the directory has to \

@@ -9,6 +9,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{sleep_until, timeout};
 
 use super::pace::{Name, Pace, Pass};
+use super::threads;
 use super::trigger::Trigger;
 use crate::host::Host;
 use crate::policy::Policy;
@@ -224,7 +225,7 @@ where
     };
     match kind.manner {
         Manner::AtOnce => Some(pass()),
-        Manner::Settled => tokio::task::spawn_blocking(pass).await.ok(),
+        Manner::Settled => threads::beside(pass).await,
     }
 }
 

@@ -89,7 +89,15 @@ impl Job {
 fn new_watcher(listener: &Arc<Listener>) -> notify::Result<RecommendedWatcher> {
     let listener = Arc::clone(listener);
     let config = Config::default().with_event_kinds(KINDS);
-    RecommendedWatcher::new(move |event| listener.hear(&event), config)
+    let watcher = RecommendedWatcher::new(move |event| listener.hear(&event), config)?;
+    match watcher.watched_paths() {
+        Ok(_) => Ok(watcher),
+        Err(_) => {
+            // It passes over that its thread could not be made, and would panic when it is dropped.
+            std::mem::forget(watcher);
+            Err(notify::Error::io(std::io::Error::other("no thread to listen on")))
+        }
+    }
 }
 
 fn watch(watcher: &mut RecommendedWatcher, place: &Path) -> Result<(), Trouble> {
