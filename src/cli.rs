@@ -8,9 +8,11 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
+use crate::escape;
 use crate::host::Host;
 use crate::policy::{self, Policy};
 use crate::reconcile::Report;
+use crate::report::text::Style;
 use crate::ssh_client::Whose;
 use crate::user::User;
 
@@ -154,8 +156,13 @@ pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Nobody left to tell when the terminal is gone.
-            let _ = error.print();
+            let text = error.to_string();
+            let text = escape::layout(&text, &[]);
+            // Where the terminal is gone there is no reader left to tell.
+            let _ = match error.use_stderr() {
+                true => write!(std::io::stderr(), "{text}"),
+                false => write!(std::io::stdout(), "{text}"),
+            };
             return ExitCode::from(if error.use_stderr() { ERROR } else { 0 });
         }
     };
@@ -208,10 +215,7 @@ fn daemon(mut invocation: Invocation, user: bool) -> u8 {
 impl Invocation {
     /// The policy, or the exit code after all findings were printed.
     fn load(&self) -> Result<Policy, u8> {
-        policy::load(&self.policy).map_err(|rejection| {
-            complain(&rejection);
-            BAD_POLICY
-        })
+        policy::load(&self.policy).map_err(|rejection| refuse(&rejection))
     }
 
     /// Where the daemon that is meant keeps its state: the host's, or the caller's own.
@@ -225,8 +229,10 @@ impl Invocation {
     /// Prints in the form that was asked for; whether anybody reads it.
     fn print(&self, data: &impl Serialize, text: impl FnOnce() -> String) -> bool {
         let output = match self.format {
-            Format::Text => text(),
-            Format::Json => serde_json::to_string_pretty(data).unwrap_or_default() + "\n",
+            Format::Text => Style::of_stdout().let_out(&text()).into_owned(),
+            Format::Json => {
+                escape::json(serde_json::to_string_pretty(data).unwrap_or_default()) + "\n"
+            }
         };
         self.write(output.as_bytes())
     }
@@ -252,10 +258,18 @@ fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }
 
-/// Prints an error; gives the exit code for one.
+/// Prints an error on one line; gives the exit code for one.
 fn complain(error: &impl std::fmt::Display) -> u8 {
-    let _ = writeln!(std::io::stderr(), "keepalive-policy: {error}");
+    let error = error.to_string();
+    let _ = writeln!(std::io::stderr(), "keepalive-policy: {}", escape::line(&error));
     ERROR
+}
+
+/// Prints the findings of a policy, which stand on several lines each; gives the exit code for them.
+fn refuse(rejection: &impl std::fmt::Display) -> u8 {
+    let rejection = rejection.to_string();
+    let _ = writeln!(std::io::stderr(), "keepalive-policy: {}", escape::layout(&rejection, &[]));
+    BAD_POLICY
 }
 
 /// The exit code of what was done: 0 in force, 1 not in force, 2 when a step failed and it shows.

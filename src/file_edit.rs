@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
+use crate::escape;
 use crate::host::replace::Expect;
 use crate::host::{Host, HostError};
 use crate::originals::Originals;
@@ -68,7 +69,7 @@ impl FileEdit {
             (_, None) => "remove",
             _ => "edit",
         };
-        format!("{verb} {}", self.path.display())
+        format!("{verb} {}", escape::path(&self.path))
     }
 }
 
@@ -76,7 +77,7 @@ impl Display for FileEdit {
     /// A unified diff, `/dev/null` standing for a file that is not there.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |content: &Option<Vec<u8>>, side: char| match content {
-            Some(_) => format!("{side}{}", self.path.display()),
+            Some(_) => format!("{side}{}", escape::path(&self.path)),
             None => "/dev/null".to_owned(),
         };
         let text = |content: &Option<Vec<u8>>| {

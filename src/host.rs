@@ -8,6 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use crate::escape;
+
 pub mod accounts;
 pub mod clock;
 pub mod command;
@@ -43,7 +45,7 @@ pub struct Host {
 
 /// An operation on the host that failed: what, on which path, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("{path}: {action}: {source}", path = path.display())]
+#[error("{path}: {action}: {source}", path = escape::path(path))]
 pub struct HostError {
     /// The path, as the host names it.
     pub path: PathBuf,

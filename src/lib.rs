@@ -22,6 +22,7 @@
 pub mod cli;
 pub mod client;
 pub mod daemon;
+pub mod escape;
 pub mod explain;
 pub mod file_edit;
 pub mod governed;

@@ -8,6 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+#[path = "hostile/showing.rs"]
+mod showing;
 #[path = "hostile/size.rs"]
 mod size;
 #[path = "hostile/threads.rs"]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::restore::refuse_beside_daemon;
-use super::{BAD_POLICY, ERROR, Invocation, complain, verdict};
+use super::{ERROR, Invocation, complain, refuse, verdict};
 use crate::client::export::Target;
 use crate::host::Host;
 use crate::policy::{self, Policy};
@@ -95,10 +95,8 @@ impl Mine<'_> {
 
     /// The caller's policy, else the host's; or the exit code after all findings were printed.
     fn load(&self) -> Result<Policy, u8> {
-        policy::load(&policy_of(self.invocation, &self.user)).map_err(|rejection| {
-            complain(&rejection);
-            BAD_POLICY
-        })
+        policy::load(&policy_of(self.invocation, &self.user))
+            .map_err(|rejection| refuse(&rejection))
     }
 
     fn client(&self, policy: &Policy) -> SshClient {

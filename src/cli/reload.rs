@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use super::{BAD_POLICY, Invocation, complain};
+use super::{Invocation, complain, refuse};
 use crate::host::wait::wait_until;
 use crate::report::status::{Status, monotonic};
 
@@ -49,8 +49,9 @@ pub(super) fn run(invocation: &Invocation, user: bool) -> u8 {
 
 fn verdict(invocation: &Invocation, status: &Status) -> u8 {
     if let Some(refusal) = &status.policy_refused {
-        complain(&format!("the policy is refused, the previous one stays in force\n{refusal}"));
-        return BAD_POLICY;
+        return refuse(&format!(
+            "the policy is refused, the previous one stays in force\n{refusal}"
+        ));
     }
     let data = json!({ "version": 1, "in_force": status.in_force, "summary": status.summary });
     invocation.print(&data, || format!("{}.\n", status.summary));

@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::watch::watching;
 use super::{Invocation, Watch, complain};
+use crate::escape;
 use crate::reconcile::Value;
 use crate::report::status::{Status, now};
 use crate::report::text::Style;
@@ -56,13 +57,14 @@ fn once(invocation: &Invocation, user: bool) -> (u8, bool) {
 }
 
 fn render(status: &Status, now: u64, style: Style) -> String {
-    let summary =
-        if status.in_force { style.good(&status.summary) } else { style.bad(&status.summary) };
+    let summary = escape::message(&status.summary);
+    let summary = if status.in_force { style.good(&summary) } else { style.bad(&summary) };
     let mut text = format!("{summary}.\n\n");
     let mut line = |name: &str, value: &str| {
-        let _ = writeln!(text, "  {name:<12}{value}");
+        let _ = writeln!(text, "  {name:<12}{}", escape::line(value));
     };
-    line("policy", &format!("{} ({})", status.policy.display(), status.mode));
+    let policy = escape::path(&status.policy);
+    line("policy", &format!("{policy} ({})", status.mode));
     line("process", &format!("{}, up {}", status.pid, ago(now.saturating_sub(status.since))));
     line("corrections", &status.corrections.to_string());
     if let Some(drift) = &status.last_drift {
@@ -87,9 +89,11 @@ fn troubles(status: &Status, style: Style) -> String {
     let mut text = String::new();
     // The findings of a policy stand on several lines, the first of which has the place.
     if let Some(finding) = status.policy_refused.as_deref().and_then(|text| text.lines().next()) {
+        let finding = escape::line(finding);
         let _ = writeln!(text, "  refused     {finding}; the previous policy stays in force");
     }
     for setting in &status.contested {
+        let setting = escape::name(setting);
         let _ = writeln!(text, "  contested   {setting}: somebody else keeps changing it");
     }
     for row in status.settings.iter().filter(|row| row["compliant"] == Json::Bool(false)) {
@@ -97,16 +101,21 @@ fn troubles(status: &Status, style: Style) -> String {
             text,
             "  {}       {} ({}) is {}, {} is declared",
             style.bad("DRIFT"),
-            plain(&row["name"]),
-            plain(&row["context"]),
-            plain(&row["effective"]),
-            plain(&row["desired"])
+            name(&row["name"]),
+            name(&row["context"]),
+            name(&row["effective"]),
+            name(&row["desired"])
         );
     }
     for problem in &status.problems {
-        let _ = writeln!(text, "  {:<12}{}", label(problem), placed(problem));
+        let _ = writeln!(text, "  {:<12}{}", escape::name(label(problem)), placed(problem));
     }
     text
+}
+
+/// The same, for a place between other words.
+fn name(value: &Json) -> String {
+    escape::name(&plain(value)).into_owned()
 }
 
 /// A value as `check` shows it, and a text without its quotes.
@@ -130,10 +139,11 @@ fn label(problem: &Json) -> &str {
 /// A problem behind the file and line that it is about.
 fn placed(problem: &Json) -> String {
     let message = plain(&problem["message"]);
-    match (problem["file"].as_str(), problem["line"].as_u64()) {
+    let message = escape::message(&message);
+    match (problem["file"].as_str().map(escape::line), problem["line"].as_u64()) {
         (Some(file), Some(line)) => format!("{file}:{line}: {message}"),
         (Some(file), None) => format!("{file}: {message}"),
-        (None, _) => message,
+        (None, _) => message.into_owned(),
     }
 }
 

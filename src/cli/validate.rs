@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::{BAD_POLICY, Format, Invocation, complain};
+use super::{BAD_POLICY, Format, Invocation, refuse};
+use crate::escape;
 use crate::policy;
 
 pub(super) fn run(invocation: &Invocation) -> u8 {
@@ -11,9 +12,9 @@ pub(super) fn run(invocation: &Invocation) -> u8 {
             let data =
                 json!({ "version": 1, "valid": true, "findings": [], "notices": policy.notices });
             invocation.print(&data, || {
-                let mut text = format!("{}: valid\n", invocation.policy.display());
+                let mut text = format!("{}: valid\n", escape::path(&invocation.policy));
                 for notice in &policy.notices {
-                    text.push_str(&format!("note: {notice}\n"));
+                    text.push_str(&format!("note: {}\n", escape::message(notice)));
                 }
                 text
             });
@@ -26,7 +27,7 @@ pub(super) fn run(invocation: &Invocation) -> u8 {
                     json!({ "version": 1, "valid": false, "findings": findings, "notices": [] });
                 invocation.print(&data, String::new);
             } else {
-                complain(&rejection);
+                refuse(&rejection);
             }
             BAD_POLICY
         }

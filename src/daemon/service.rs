@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
+use crate::escape;
+
 /// The connection to the service manager.
 #[derive(Debug, Default)]
 pub struct Service {
@@ -32,7 +34,8 @@ impl Service {
     pub fn status(&mut self, sentence: &str) {
         if self.status != sentence {
             sentence.clone_into(&mut self.status);
-            send(&[NotifyState::Status(sentence)]);
+            // A newline would begin another message to the service manager.
+            send(&[NotifyState::Status(&escape::line(sentence))]);
         }
     }
 

@@ -9,10 +9,11 @@ use super::reconciler::{POLL, Seen};
 use super::rival;
 use super::service::Service;
 use super::trigger::Trigger;
+use crate::escape;
 use crate::host::Host;
 use crate::policy::Policy;
 use crate::reconcile::{Outcome, Report, Resource, Setting, micros};
-use crate::report::journal::{Event, Kind, Told, Weight, Writer, say};
+use crate::report::journal::{Event, Kind, Told, Weight, Writer, say, say_lines};
 use crate::report::metrics::{self, Counts};
 use crate::report::status::{self, LastDrift, Status};
 use crate::report::{Tally, settings};
@@ -313,8 +314,9 @@ impl State {
         let rejection = rejection.to_string();
         if self.rejection.as_ref() != Some(&rejection) {
             self.counts.policy(false);
-            let message = format!("{}: keeping the previous policy\n{rejection}", path.display());
-            say(Weight::Error, Kind::PolicyRefused, &message);
+            let message =
+                format!("{}: keeping the previous policy\n{rejection}", escape::path(path));
+            say_lines(Weight::Error, Kind::PolicyRefused, &message);
             self.rejection = Some(rejection);
         }
     }
@@ -328,7 +330,8 @@ impl State {
     pub fn tell_policy(&mut self, policy: &Policy) {
         self.rejection = None;
         self.counts.policy(true);
-        let message = format!("{}: in force, mode {}", policy.path.display(), policy.mode.as_str());
+        let path = escape::path(&policy.path);
+        let message = format!("{path}: in force, mode {}", policy.mode.as_str());
         say(Weight::Info, Kind::Policy, &message);
         for notice in &policy.notices {
             say(Weight::Info, Kind::Policy, notice);
@@ -341,7 +344,7 @@ impl State {
             if self.unwatched.contains(&why) {
                 continue;
             }
-            let places: Vec<_> = places.iter().map(|place| place.display().to_string()).collect();
+            let places: Vec<_> = places.iter().map(|place| escape::path(place)).collect();
             let message = format!(
                 "cannot watch {}: {why}; until then what changes there is found by looking every \
                  {} s",

@@ -15,6 +15,7 @@ use super::Host;
 use super::accounts::{Accounts, Reader};
 use super::open;
 use super::permissions::Permissions;
+use crate::escape;
 
 #[cfg(test)]
 mod tests;
@@ -54,7 +55,7 @@ pub enum Refused {
     #[error("{0}")]
     Distrusted(Box<Distrust>),
     /// It can't be reached.
-    #[error("{path}: {source}", path = .path.display())]
+    #[error("{path}: {source}", path = escape::path(.path))]
     Unreachable {
         /// How far the way led, as this machine names it.
         path: PathBuf,
@@ -226,7 +227,7 @@ impl AsFd for Directory {
 impl fmt::Display for Distrust {
     /// Whose it is, what follows from that, and the command that mends it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (path, word) = (self.path.display(), shell_word(&self.path));
+        let (path, word) = (escape::path(&self.path), shell_word(&self.path));
         let wanted = match self.parties.caller {
             0 => "root".to_owned(),
             caller => format!("root or uid {caller}"),

@@ -1,17 +1,17 @@
 //! A finding, shown where it is: `path:line:column: message`, the line itself, a caret under the span.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
+use crate::escape;
+
 /// How much of a long line is shown, in characters, and how much of that before the span.
 const SHOWN: usize = 100;
 const SHOWN_BEFORE: usize = 40;
-
-/// Terminals give it no width.
-const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// One finding in one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -54,11 +54,11 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
+        f.write_str(&escape::path(&self.file))?;
         if let (Some(line), Some(column)) = (self.line, self.column) {
             write!(f, ":{line}:{column}")?;
         }
-        write!(f, ": {}", self.message)?;
+        write!(f, ": {}", escape::message(&self.message))?;
         self.excerpt.as_ref().map_or(Ok(()), |excerpt| write!(f, "\n{excerpt}"))
     }
 }
@@ -119,14 +119,16 @@ fn excerpt(line: &str, column: usize, marked: usize) -> String {
         indent.push(' ');
     }
     for (at, c) in line.chars().enumerate().skip(first).take(SHOWN) {
-        // An escape sequence in the file must not reach the terminal of whoever reads this.
-        let hidden = c.is_control() && c != '\t' || c == BYTE_ORDER_MARK;
-        shown.push(if hidden { char::REPLACEMENT_CHARACTER } else { c });
+        let mut buffer = [0; 4];
+        let text: &str = c.encode_utf8(&mut buffer);
+        // A tab keeps its width only as a tab.
+        let text = if c == '\t' { Cow::Borrowed(text) } else { escape::line(text) };
+        let width = text.chars().map(cells).sum();
+        shown.push_str(&text);
         if at < column {
-            // A tab keeps its width only as a tab.
-            indent.extend(std::iter::repeat_n(if c == '\t' { '\t' } else { ' ' }, cells(c)));
+            indent.extend(std::iter::repeat_n(if c == '\t' { '\t' } else { ' ' }, width));
         } else if at < column + marked {
-            carets.extend(std::iter::repeat_n('~', cells(c)));
+            carets.extend(std::iter::repeat_n('~', width));
         }
     }
     if line.chars().nth(first + SHOWN).is_some() {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Diagnostic, Lines};
 use super::table::Entry;
+use crate::escape;
 use crate::reconcile::Source;
 
 /// More than this many findings are counted, not shown: a file that is no policy at all would
@@ -84,7 +85,7 @@ impl<'t> Findings<'t> {
             .sort_by_key(|(place, _)| place.as_ref().map(|(offset, _)| self.lines.number(*offset)));
         let notice = |(place, message): &(Option<(usize, Source)>, _)| match place {
             Some((_, place)) => format!("{place}: {message}"),
-            None => format!("{}: {message}", path.display()),
+            None => format!("{}: {message}", escape::path(path)),
         };
         self.notices.iter().map(notice).collect()
     }
@@ -114,20 +115,10 @@ impl<'t> Findings<'t> {
     }
 }
 
-/// A name of the file's in a message: cut where it is long, without what would upset a terminal.
+/// The longest name that a message quotes whole, in characters: it stands beside the line itself.
+const LONGEST_NAME: usize = 60;
+
+/// A name of the file's in a message: shortened where it is long, without what would upset a terminal.
 pub(super) fn quoted(name: &str) -> String {
-    const LONGEST: usize = 60;
-    let mut quoted = String::new();
-    for (at, c) in name.chars().enumerate() {
-        if at == LONGEST {
-            quoted.push('…');
-            break;
-        }
-        if c.is_control() {
-            quoted.extend(c.escape_default());
-        } else {
-            quoted.push(c);
-        }
-    }
-    quoted
+    escape::short(name, LONGEST_NAME).into_owned()
 }

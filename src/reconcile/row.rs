@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::escape;
+
 /// One declared setting in one context: a row of `check`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Setting {
@@ -75,7 +77,7 @@ pub struct Source {
 
 impl Display for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.file.display(), self.line)
+        write!(f, "{}:{}", escape::path(&self.file), self.line)
     }
 }
 
@@ -124,13 +126,14 @@ impl Problem {
 }
 
 impl Display for Problem {
+    /// On one line, whatever the message quotes.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (&self.file, self.line) {
-            (Some(file), Some(line)) => write!(f, "{}:{line}: ", file.display())?,
-            (Some(file), None) => write!(f, "{}: ", file.display())?,
+            (Some(file), Some(line)) => write!(f, "{}:{line}: ", escape::path(file))?,
+            (Some(file), None) => write!(f, "{}: ", escape::path(file))?,
             (None, _) => {}
         }
-        f.write_str(&self.message)
+        f.write_str(&escape::message(&self.message))
     }
 }
 

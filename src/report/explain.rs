@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::text::Style;
 use super::timeline::{Lane, draw};
 use super::wrap::hanging;
+use crate::escape;
 use crate::explain::{Explained, Population, blocked};
 use crate::policy::CLIENTS_TCP_KEEP_ALIVE;
 use crate::reconcile::Severity;
@@ -25,7 +26,7 @@ pub fn text(explained: &Explained<'_>, style: Style) -> String {
     if let Some(derived) = explained.objective {
         heading(&mut text, "WHAT FOLLOWS FROM [objective]", style);
         for sentence in derived.steps.iter().chain(&derived.unmet) {
-            text.push_str(&hanging("  - ", 4, sentence));
+            text.push_str(&hanging("  - ", 4, &escape::message(sentence)));
         }
     }
     for population in &explained.sessions {
@@ -69,11 +70,13 @@ fn settings(text: &mut String, explained: &Explained<'_>, style: Style) {
             text.push('\n');
         }
         let value = explanation.effective.map_or_else(|| "-".to_owned(), |value| value.to_string());
-        let head = format!("  {:<14} {value:>6}  ", explanation.context);
+        let context = escape::name(&explanation.context);
+        let head = format!("  {context:<14} {value:>6}  ");
         let indent = head.chars().count();
         let (head, indent) = if indent > 32 { (head + "\n", 25) } else { (head, indent) };
         let source = explanation.source.as_ref().map(|source| format!("{source}: "));
-        let sentence = format!("{}{}", source.unwrap_or_default(), explanation.rule);
+        let rule = escape::message(&explanation.rule);
+        let sentence = format!("{}{rule}", source.unwrap_or_default());
         match head.strip_suffix('\n') {
             Some(head) => {
                 text.push_str(head.trim_end());
@@ -83,8 +86,9 @@ fn settings(text: &mut String, explained: &Explained<'_>, style: Style) {
             None => text.push_str(&hanging(&head, indent, &sentence)),
         }
         for loser in &explanation.losers {
-            let head = format!("    {:<12} {:>6}  ", "loses", cut(&loser.value));
-            let sentence = format!("{}: {}", loser.source, loser.why);
+            let head =
+                format!("    {:<12} {:>6}  ", "loses", escape::short(&loser.value, LONGEST_VALUE));
+            let sentence = format!("{}: {}", loser.source, escape::message(&loser.why));
             for line in hanging(&head, 25, &sentence).lines() {
                 text.push_str(&style.dim(line));
                 text.push('\n');
@@ -93,13 +97,8 @@ fn settings(text: &mut String, explained: &Explained<'_>, style: Style) {
     }
 }
 
-/// A value of a file, which may be anything.
-fn cut(value: &str) -> String {
-    match value.char_indices().nth(24) {
-        Some((at, _)) => format!("{}…", value.get(..at).unwrap_or_default()),
-        None => value.to_owned(),
-    }
-}
+/// A value of a file may be anything; it stands in a column.
+const LONGEST_VALUE: usize = 24;
 
 fn sessions(
     text: &mut String,
@@ -111,14 +110,20 @@ fn sessions(
         Party::Ssh => "ServerAlive",
         _ => "ClientAlive",
     };
-    heading(text, &format!("SESSIONS {}", population.sessions.to_uppercase_head()), style);
+    heading(
+        text,
+        &format!("SESSIONS {}", escape::name(&population.sessions.to_uppercase_head())),
+        style,
+    );
     let yes_or_no = if population.tcp_keepalive { "yes" } else { "no" };
     text.push_str(&hanging(
         "",
         0,
         &format!(
             "{}: {keyword}Interval {}, {keyword}CountMax {}, TCPKeepAlive {yes_or_no}.",
-            population.openssh, population.interval, population.count
+            escape::name(&population.openssh),
+            population.interval,
+            population.count
         ),
     ));
     alive(text, population, style);
@@ -208,7 +213,7 @@ fn hop_lane(crossing: &Crossing<'_>, end: Duration) -> Lane {
     let idle = Duration::from_secs(crossing.hop.idle().into());
     let forgets = crossing.silence.is_none_or(|silence| silence >= idle);
     Lane {
-        label: crossing.hop.id().to_owned(),
+        label: escape::line(crossing.hop.id()).into_owned(),
         bars: vec![(Duration::ZERO, if forgets { idle } else { end })],
         marks: if forgets { vec![(idle, 'X')] } else { Vec::new() },
     }
@@ -229,7 +234,8 @@ fn path(text: &mut String, population: &Population<'_>, style: Style) {
     text.push('\n');
     text.push_str(&style.underlined("The path"));
     text.push('\n');
-    let ids = population.path.iter().map(|crossing| crossing.hop.id().chars().count());
+    let ids =
+        population.path.iter().map(|crossing| escape::line(crossing.hop.id()).chars().count());
     let width = ids.max().unwrap_or(0).clamp(3, 33);
     let head =
         format!("         {:width$}  {:>9}  {:>10}  {:>9}", "HOP", "SILENCE", "FORGIVES", "SAFE");
@@ -242,7 +248,7 @@ fn path(text: &mut String, population: &Population<'_>, style: Style) {
             Verdict::Dies => style.bad("DIES "),
         };
         let hop = crossing.hop;
-        let id: String = hop.id().chars().take(width).collect();
+        let id: String = escape::line(hop.id()).chars().take(width).collect();
         let silence = crossing.silence.map_or_else(|| "for ever".to_owned(), in_seconds);
         let idle = in_seconds(Duration::from_secs(hop.idle().into()));
         let safe = in_seconds(hop.safe());
@@ -256,7 +262,8 @@ fn path(text: &mut String, population: &Population<'_>, style: Style) {
     }
     let deaf = population.path.iter().find(|crossing| crossing.silence.is_none());
     if let Some(deaf) = deaf {
-        let sentence = format!("{} hears nothing: {}", deaf.hop.id(), deaf.why(&population.signs));
+        let why = deaf.why(&population.signs);
+        let sentence = format!("{} hears nothing: {why}", escape::name(deaf.hop.id()));
         text.push_str(&hanging("  - ", 4, &sentence));
     }
 }

@@ -7,6 +7,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Layer, Registry};
 
 use super::text::coloured;
+use crate::escape;
 use crate::reconcile::Value;
 
 mod events;
@@ -96,9 +97,13 @@ impl Event {
     pub fn log(&self, trigger: &str, micros: u64) {
         let text = |value: Option<Value>| value.map(|value| value.to_string()).unwrap_or_default();
         let writer = self.writer.as_ref();
-        let message = match writer.and_then(|writer| writer.name.as_deref()) {
-            Some(name) => format!("{}; by the look of it {name} wrote it", self.message),
-            None => self.message.clone(),
+        let field = |name: fn(&Writer) -> Option<&String>| {
+            writer.and_then(name).map(|text| escape::line(text).into_owned())
+        };
+        let message = escape::line(&self.message);
+        let message = match field(|writer| writer.name.as_ref()) {
+            Some(name) => format!("{message}; by the look of it {name} wrote it"),
+            None => message.into_owned(),
         };
         macro_rules! line {
             ($level:ident) => {
@@ -109,15 +114,16 @@ impl Event {
                     keepalive_setting = self.setting,
                     keepalive_desired = text(self.desired),
                     keepalive_found = text(self.found),
-                    keepalive_source = self.source.as_deref(),
+                    keepalive_source =
+                        self.source.as_deref().map(|source| escape::line(source).into_owned()),
                     keepalive_trigger = trigger,
                     keepalive_duration_us = micros,
-                    keepalive_writer = writer.and_then(|writer| writer.name.as_deref()),
+                    keepalive_writer = field(|writer| writer.name.as_ref()),
                     keepalive_writer_pid = writer.and_then(|writer| writer.pid),
-                    keepalive_writer_command = writer.and_then(|writer| writer.command.as_deref()),
-                    keepalive_writer_exe = writer.and_then(|writer| writer.exe.as_deref()),
-                    keepalive_writer_unit = writer.and_then(|writer| writer.unit.as_deref()),
-                    keepalive_writer_login = writer.and_then(|writer| writer.login.as_deref()),
+                    keepalive_writer_command = field(|writer| writer.command.as_ref()),
+                    keepalive_writer_exe = field(|writer| writer.exe.as_ref()),
+                    keepalive_writer_unit = field(|writer| writer.unit.as_ref()),
+                    keepalive_writer_login = field(|writer| writer.login.as_ref()),
                     "{message}"
                 )
             };
@@ -139,6 +145,15 @@ pub enum Weight {
 
 /// Writes a line about the daemon itself.
 pub fn say(weight: Weight, kind: Kind, message: &str) {
+    write(weight, kind, &escape::line(message));
+}
+
+/// Writes what stands on several lines: the findings of a policy, each with its line and a caret.
+pub fn say_lines(weight: Weight, kind: Kind, message: &str) {
+    write(weight, kind, &escape::layout(message, &[]));
+}
+
+fn write(weight: Weight, kind: Kind, message: &str) {
     let (id, word) = (kind.id(), kind.word());
     macro_rules! line {
         ($level:ident) => {

@@ -10,6 +10,8 @@ mod tests;
 
 use histogram::Histogram;
 
+use crate::escape;
+
 /// Begins every name.
 const PREFIX: &str = "keepalive_policy";
 
@@ -174,24 +176,24 @@ impl Page {
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
         let labels: Vec<String> =
-            labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escape(value))).collect();
+            labels.iter().map(|(name, value)| format!("{name}=\"{}\"", label(value))).collect();
         let labels =
             if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
         let _ = writeln!(self.text, "{PREFIX}_{name}{labels} {value}");
     }
 }
 
-/// A label's value: backslash, quote and newline are escaped, other control characters have no
-/// business there.
-fn escape(value: &str) -> String {
+/// A label's value: backslash, quote and newline are escaped as the format wants it. What else can't
+/// be seen has an escape of its own, so that two labels stay two: one sample twice would make
+/// Prometheus refuse the page.
+fn label(value: &str) -> String {
     let mut escaped = String::new();
     for c in value.chars() {
         match c {
             '\\' => escaped.push_str("\\\\"),
             '"' => escaped.push_str("\\\""),
             '\n' => escaped.push_str("\\n"),
-            c if c.is_control() => escaped.push('?'),
-            c => escaped.push(c),
+            c => escaped.push_str(&escape::line(c.encode_utf8(&mut [0; 4])).replace('\\', "\\\\")),
         }
     }
     escaped

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::text::Style;
 use super::wrap::hanging;
+use crate::escape;
 use crate::sessions::{Outdated, Session};
 use crate::timing::spoken;
 
@@ -40,8 +41,9 @@ pub fn table(sessions: &[Session], root: bool, style: Style) -> String {
 
 /// A line on which sshd and which namespace, where these are not the host's own.
 fn place(session: &Session) -> String {
-    let netns = session.netns.as_ref().map(|name| format!("netns {}", name.escape_debug()));
-    let words: Vec<String> = session.unit.iter().cloned().chain(netns).collect();
+    let netns = session.netns.as_ref().map(|name| format!("netns {}", escape::name(name)));
+    let unit = session.unit.as_deref().map(|name| escape::name(name).into_owned());
+    let words: Vec<String> = unit.into_iter().chain(netns).collect();
     if words.is_empty() { String::new() } else { format!("\n     {}", words.join(", ")) }
 }
 
@@ -60,7 +62,7 @@ fn cells(session: &Session) -> [String; 7] {
     [
         if session.outdated.is_empty() { "ok" } else { "OLD" }.to_owned(),
         session.peer.to_string(),
-        session.user.clone().unwrap_or_else(|| "-".to_owned()),
+        escape::name(session.user.as_deref().unwrap_or("-")).into_owned(),
         session.age.map_or_else(|| "-".to_owned(), short),
         session.quiet.map_or_else(|| "-".to_owned(), |quiet| short(quiet.as_secs())),
         timer,

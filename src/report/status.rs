@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::Tally;
+use crate::escape;
 pub use crate::host::clock::now;
 use crate::host::files::Node;
 use crate::host::replace::Expect;
@@ -115,12 +116,12 @@ impl Status {
     pub fn write(&self, host: &Host) -> Result<(), HostError> {
         host.make_directory(host.runtime_dir(), 0o755)?;
         let path = host.runtime_dir().join(FILE);
-        let mut bytes = serde_json::to_vec_pretty(self).map_err(|error| HostError {
+        let text = serde_json::to_string_pretty(self).map_err(|error| HostError {
             path: path.clone(),
             action: "cannot encode",
             source: error.into(),
         })?;
-        bytes.push(b'\n');
+        let bytes = (escape::json(text) + "\n").into_bytes();
         match host.read(&path)? {
             Node::File(old) => host.replace(&path, Expect::Content(&old.bytes), &bytes),
             _ => host.replace(&path, Expect::Absent { mode: 0o644 }, &bytes),

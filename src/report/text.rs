@@ -1,8 +1,10 @@
 //! Tables for people: aligned, coloured only on a terminal, `NO_COLOR` honoured.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 
+use crate::escape;
 use crate::reconcile::{Mode, Outcome, Problem, Report, Setting, Severity};
 
 use super::Tally;
@@ -27,30 +29,45 @@ impl Style {
         Self { colour: coloured(&std::io::stdout()) }
     }
 
-    fn paint(self, code: &str, text: &str) -> String {
-        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    fn paint(self, sequence: &str, text: &str) -> String {
+        if self.colour { format!("{sequence}{text}{PLAIN}") } else { text.to_owned() }
     }
 
     pub(crate) fn good(self, text: &str) -> String {
-        self.paint("32", text)
+        self.paint(GREEN, text)
     }
 
     pub(crate) fn bad(self, text: &str) -> String {
-        self.paint("1;31", text)
+        self.paint(RED, text)
     }
 
     pub(crate) fn bold(self, text: &str) -> String {
-        self.paint("1", text)
+        self.paint(BOLD, text)
     }
 
     pub(crate) fn underlined(self, text: &str) -> String {
-        self.paint("4", text)
+        self.paint(UNDERLINED, text)
     }
 
     pub(crate) fn dim(self, text: &str) -> String {
-        self.paint("2", text)
+        self.paint(DIM, text)
+    }
+
+    /// What may go out in this style: no sequence that steers the terminal but those above.
+    #[must_use]
+    pub fn let_out(self, text: &str) -> Cow<'_, str> {
+        escape::layout(text, if self.colour { &SEQUENCES } else { &[] })
     }
 }
+
+/// How a terminal is told to colour what follows (ECMA-48, "select graphic rendition").
+const PLAIN: &str = "\x1b[0m";
+const GREEN: &str = "\x1b[32m";
+const RED: &str = "\x1b[1;31m";
+const BOLD: &str = "\x1b[1m";
+const UNDERLINED: &str = "\x1b[4m";
+const DIM: &str = "\x1b[2m";
+const SEQUENCES: [&str; 6] = [PLAIN, GREEN, RED, BOLD, UNDERLINED, DIM];
 
 /// The advice where this program can do nothing.
 const BY_HAND: &str = "What is marked above must be mended by hand first.";
@@ -106,12 +123,13 @@ fn verdicts(reports: &[Report], pending: &str, style: Style) -> String {
 pub fn diff(reports: &[Report], style: Style) -> String {
     let mut text = String::new();
     for pending in reports.iter().flat_map(|report| &report.pending) {
-        for line in pending.text.lines() {
+        for line in pending.text.split_terminator('\n') {
+            let line = escape::content(line);
             let painted = match line.as_bytes().first() {
-                Some(b'+') => style.good(line),
-                Some(b'-') => style.bad(line),
-                Some(b'@') => style.dim(line),
-                _ => line.to_owned(),
+                Some(b'+') => style.good(&line),
+                Some(b'-') => style.bad(&line),
+                Some(b'@') => style.dim(&line),
+                _ => line.into_owned(),
             };
             text.push_str(&painted);
             text.push('\n');
@@ -152,12 +170,12 @@ fn steps(reports: &[Report], style: Style) -> String {
     let outcomes: Vec<&Outcome> = reports.iter().flat_map(|report| &report.outcomes).collect();
     for outcome in &outcomes {
         let took = style.dim(&format!("({})", duration(outcome.micros)));
+        let action = escape::line(&outcome.action);
         match &outcome.error {
-            None => {
-                text.push_str(&format!("{}  {} {took}\n", style.good("done  "), outcome.action))
-            }
+            None => text.push_str(&format!("{}  {action} {took}\n", style.good("done  "))),
             Some(error) => {
-                text.push_str(&format!("{}  {}: {error}\n", style.bad("failed"), outcome.action));
+                let error = escape::message(error);
+                text.push_str(&format!("{}  {action}: {error}\n", style.bad("failed")));
             }
         }
     }
@@ -212,7 +230,7 @@ fn cells(setting: &Setting) -> [String; 5] {
     };
     [
         setting.name.to_owned(),
-        setting.context.clone(),
+        escape::name(&setting.context).into_owned(),
         setting.desired.to_string(),
         setting.effective.map_or_else(|| "-".to_owned(), |value| value.to_string()),
         source,

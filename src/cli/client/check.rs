@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Mine;
 use crate::cli::complain;
+use crate::escape;
 use crate::host::Host;
 use crate::reconcile::{Resource, Source, Value};
 use crate::ssh_client::evaluate::Destination;
@@ -97,7 +98,7 @@ fn ask(observed: &Observed, host: &str) -> Result<Dump, String> {
     }
     if let Verdict::Refused(complaints) = &observed.verdict {
         let words: Vec<String> = complaints.iter().map(ToString::to_string).collect();
-        return Err(words.join("\n"));
+        return Err(words.join("; "));
     }
     let program = judge::program().ok_or("no ssh client is installed")?;
     let arguments = [OsStr::new("-G"), OsStr::new("--"), OsStr::new(host)];
@@ -105,7 +106,7 @@ fn ask(observed: &Observed, host: &str) -> Result<Dump, String> {
     if output.success() {
         Ok(Dump::parse(&String::from_utf8_lossy(&output.stdout), None))
     } else {
-        Err(format!("ssh -G {host}: {}", output.complaint()))
+        Err(format!("ssh -G {host}: {}", escape::message(&output.complaint())))
     }
 }
 
@@ -130,7 +131,7 @@ fn render(checked: &Checked) -> String {
         ));
     }
     for problem in &checked.problems {
-        text.push_str(&format!("note: {problem}\n"));
+        text.push_str(&format!("note: {}\n", escape::message(problem)));
     }
     text
 }

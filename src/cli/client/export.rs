@@ -10,6 +10,7 @@ use super::Mine;
 use crate::cli::{Format, complain};
 use crate::client::export::{Settings, Target, render};
 use crate::client::securecrt;
+use crate::escape;
 use crate::host::HostError;
 use crate::host::files::Node;
 use crate::host::replace::Expect;
@@ -82,8 +83,8 @@ fn patch(mine: &Mine<'_>, path: &Path, interval: u32) -> Result<String, HostErro
     let after = securecrt::patch(&file.bytes, interval)
         .map_err(|error| refused(std::io::Error::other(error)))?;
     if after == file.bytes {
-        return Ok(format!("{}: nothing to change\n", path.display()));
+        return Ok(format!("{}: nothing to change\n", escape::path(path)));
     }
     mine.host.replace(path, Expect::Content(&file.bytes), &after)?;
-    Ok(format!("{}: NO-OP every {interval} s\n", path.display()))
+    Ok(format!("{}: NO-OP every {interval} s\n", escape::path(path)))
 }

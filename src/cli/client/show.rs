@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Mine;
 use crate::cli::complain;
+use crate::escape;
 use crate::reconcile::{Resource, Source, Value};
 use crate::ssh_client::condition::Condition;
 use crate::ssh_client::evaluate::{Destination, Effective, Reading};
@@ -135,11 +136,12 @@ fn why(keyword: Keyword, found: Option<&Effective>, reading: &Reading) -> String
 }
 
 fn render(shown: &Shown) -> String {
-    let host = shown.hosts.iter().map(|row| row.host.chars().count()).max().unwrap_or(0);
+    let host = shown.hosts.iter().map(|row| escape::name(&row.host).chars().count());
+    let host = host.max().unwrap_or(0);
     let mut text = String::new();
     let mut last = "";
     for row in &shown.hosts {
-        let name = if row.host == last { "" } else { row.host.as_str() };
+        let name = if row.host == last { "".into() } else { escape::name(&row.host) };
         last = &row.host;
         let value = row.effective.map_or_else(|| "?".to_owned(), |value| value.to_string());
         let declared = match row.desired.filter(|desired| row.effective != Some(*desired)) {
@@ -148,11 +150,12 @@ fn render(shown: &Shown) -> String {
         };
         text.push_str(&format!(
             "{name:host$}  {:<19}  {value:>5}  {}{declared}\n",
-            row.name, row.why
+            row.name,
+            escape::message(&row.why)
         ));
     }
     for problem in &shown.problems {
-        text.push_str(&format!("note: {problem}\n"));
+        text.push_str(&format!("note: {}\n", escape::message(problem)));
     }
     text
 }

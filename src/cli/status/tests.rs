@@ -35,3 +35,23 @@ what was tried.
 ";
     assert_eq!(render(&status, 105, Style::PLAIN), expected);
 }
+
+#[test]
+fn what_the_file_quotes_does_not_steer_a_terminal() {
+    let evil = "a\x1b[2J\x07\nok\u{202e}\u{9b}";
+    let status: Status = serde_json::from_value(json!({
+        "version": 1, "pid": 7, "process_start": 0, "since": 100,
+        "policy": evil, "mode": evil, "in_force": false,
+        "summary": evil, "corrections": 9,
+        "last_drift": {"at": 3, "setting": evil, "corrected_in_us": null},
+        "policy_refused": evil, "contested": [evil],
+        "settings": [{"name": evil, "context": evil, "desired": evil, "effective": evil,
+                      "compliant": false}],
+        "problems": [{"file": evil, "line": 9, "message": evil, "severity": evil},
+                     {"file": null, "line": null, "message": evil, "severity": "notice"}],
+    }))
+    .unwrap();
+    let shown = render(&status, 105, Style::PLAIN);
+    assert!(!shown.replace('\n', "").contains(escape::is_hidden), "{shown:?}");
+    assert!(shown.lines().all(|line| !line.starts_with("ok")), "{shown}");
+}

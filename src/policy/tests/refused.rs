@@ -468,8 +468,8 @@ fn what_is_no_text_together_with_the_rest() {
         b"\xef\xbb\xbfmode = 'x'\nfoo = 1\n",
         r#"
 p.toml:1:1: a byte order mark: save the file as UTF-8 without one
-�mode = 'x'
-^
+\u{feff}mode = 'x'
+^~~~~~~~
 p.toml:2:1: unknown key `foo`, the policy takes mode, sysctl, sshd_config, ssh_config, path, objective, daemon, metrics, witness
 foo = 1
 ^~~
@@ -479,8 +479,8 @@ foo = 1
         b"a\x00b = 1\nfoo = 1\n",
         r#"
 p.toml:1:2: a NUL byte: this is no text
-a�b = 1
- ^
+a\x00b = 1
+ ^~~~
 p.toml:2:1: unknown key `foo`, the policy takes mode, sysctl, sshd_config, ssh_config, path, objective, daemon, metrics, witness
 foo = 1
 ^~~
@@ -504,7 +504,7 @@ foo = 1
         b"\xff\xfem\x00o\x00",
         r#"
 p.toml:1:1: byte 0xff is not UTF-8: save the file as UTF-8
-��m�o�
+��m\x00o\x00
 ^
 "#,
     );
@@ -526,11 +526,11 @@ p.toml:3:1: unknown key `ｋｅｙé😀`, [daemon] takes live_interval, resync_
     check(
         "[daemon]\n\"\\u001b[31m\" = 1\nresync_interval = '\u{1b}[1m'\n",
         r#"
-p.toml:2:1: unknown key `\u{1b}[31m`, [daemon] takes live_interval, resync_interval, reload_spacing
+p.toml:2:1: unknown key `\x1b[31m`, [daemon] takes live_interval, resync_interval, reload_spacing
 "\u001b[31m" = 1
 ^~~~~~~~~~~~
 p.toml:3:20: invalid literal string, expected non-single-quote visible characters
-resync_interval = '�[1m'
+resync_interval = '\x1b[1m'
                    ^
 "#,
     );

@@ -202,9 +202,10 @@ fn long_lines_and_long_lists_are_cut() {
     assert_eq!(
         long,
         format!(
-            "p.toml:1:1: unknown key `{}…`, the policy takes mode, sysctl, sshd_config, ssh_config, \
-             path, objective, daemon, metrics, witness\n{}…\n^{}",
-            "k".repeat(60),
+            "p.toml:1:1: unknown key `{}…(140 characters)…{}`, the policy takes mode, sysctl, \
+             sshd_config, ssh_config, path, objective, daemon, metrics, witness\n{}…\n^{}",
+            "k".repeat(30),
+            "k".repeat(30),
             "k".repeat(100),
             "~".repeat(99)
         )

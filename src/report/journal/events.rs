@@ -1,6 +1,7 @@
 //! From a report to the lines about it. Pure.
 
 use super::{Event, Kind};
+use crate::escape;
 use crate::reconcile::{Mode, Report, Setting, Severity, micros};
 use crate::report::text::duration;
 
@@ -57,13 +58,18 @@ pub(super) fn standing(report: &Report) -> impl Iterator<Item = Event> {
     let failures = report.outcomes.iter().filter_map(|outcome| {
         outcome.error.as_ref().map(|error| Event {
             warning: true,
-            message: format!("{}: could not {}: {error}", report.resource, outcome.action),
+            message: format!(
+                "{}: could not {}: {}",
+                report.resource,
+                outcome.action,
+                escape::message(error)
+            ),
             ..Event::plain(Kind::Failed, report.resource)
         })
     });
     let problems = report.problems.iter().map(|problem| Event {
         warning: problem.severity != Severity::Notice,
-        source: problem.file.as_ref().map(|file| file.display().to_string()),
+        source: problem.file.as_deref().map(escape::path),
         message: format!("{}: {problem}", problem.resource),
         ..Event::plain(
             match problem.severity {
@@ -149,9 +155,9 @@ fn grouped<'a>(rows: impl Iterator<Item = &'a Setting>) -> Vec<(&'a Setting, Str
         match same {
             Some((_, contexts)) => {
                 contexts.push_str(", ");
-                contexts.push_str(&row.context);
+                contexts.push_str(&escape::name(&row.context));
             }
-            None => groups.push((row, row.context.clone())),
+            None => groups.push((row, escape::name(&row.context).into_owned())),
         }
     }
     groups

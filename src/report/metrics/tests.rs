@@ -65,3 +65,9 @@ fn every_family_is_declared_once_and_before_its_samples() {
         }
     }
 }
+
+#[test]
+fn two_labels_stay_two_whatever_they_hold() {
+    let labels = ["a\x1b", "a\x07", "a\u{202e}", "a?", "a\n"].map(label);
+    assert_eq!(labels, ["a\\\\x1b", "a\\\\x07", "a\\\\u{202e}", "a?", "a\\n"]);
+}

@@ -96,3 +96,15 @@ All sessions run on the settings in force.
 "
     );
 }
+
+/// A user of a directory service, a unit, and a namespace may be called anything.
+#[test]
+fn names_of_sessions_do_not_steer_a_terminal() {
+    let mut session = session("203.0.113.7:50514", "bob\x1b[2J\n\u{202e}", 7);
+    session.unit = Some("sshd\x07.service".to_owned());
+    session.netns = Some("blue\nok".to_owned());
+    let shown = table(&[session], true, Style::PLAIN);
+    assert!(shown.contains("  bob\\x1b[2J\\n\\u{202e}  "), "{shown}");
+    assert!(shown.contains("     sshd\\x07.service, netns blue\\nok\n"), "{shown}");
+    assert!(!shown.replace('\n', "").contains(escape::is_hidden), "{shown:?}");
+}

@@ -1,8 +1,13 @@
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
 
 use super::*;
 use crate::reconcile::{Pending, Source, Value};
+use crate::report::journal::Told;
 
 fn report(compliant: bool) -> Report {
     let setting = |name, context: &str, effective, source: Option<Source>, compliant| Setting {
@@ -119,4 +124,68 @@ fn durations_have_three_digits_at_most() {
     for (micros, expected) in table {
         assert_eq!(duration(micros), expected);
     }
+}
+
+/// A report in which every text is one of others.
+fn foreign(bytes: &[u8]) -> Report {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let file = std::path::PathBuf::from(OsString::from_vec(bytes.to_vec()));
+    let mut report = report(false);
+    for row in &mut report.settings {
+        row.context.clone_from(&text);
+        row.source = Some(Source { file: file.clone(), line: 3 });
+    }
+    report.found = report.settings.clone();
+    report.problems = vec![Problem::new("sysctl", Severity::Blocked, &text).at(&file, Some(3))];
+    report.outcomes = vec![
+        Outcome::of(&text, || Ok::<(), String>(())),
+        Outcome::of(&text, || Err::<(), _>(&text)),
+    ];
+    let change = serde_json::Value::Null;
+    let text = text.replace('\n', "\\");
+    report.pending = vec![Pending { resource: "sysctl", text, change }];
+    report
+}
+
+proptest! {
+    /// Rows of hostile.md: names and words with ESC, BEL, newline.
+    #[test]
+    fn nothing_of_others_steers_a_terminal_or_forges_a_line(bytes: Vec<u8>, word in "\\PC*|(?s).*") {
+        for bytes in [bytes, word.into_bytes()] {
+            let reports = [foreign(&bytes)];
+            for mode in [Mode::Enforce, Mode::Audit] {
+                let shown = check(&reports, mode, Style::PLAIN)
+                    + &applied(&reports, mode, "keepalive-policy diff", Style::PLAIN)
+                    + &restored(&reports, Style::PLAIN);
+                prop_assert!(!shown.replace('\n', "").contains(escape::is_hidden), "{shown:?}");
+                // Whatever the texts hold, no line is added.
+                let harmless = [foreign(b"x")];
+                let expected = check(&harmless, mode, Style::PLAIN)
+                    + &applied(&harmless, mode, "keepalive-policy diff", Style::PLAIN)
+                    + &restored(&harmless, Style::PLAIN);
+                prop_assert_eq!(shown.lines().count(), expected.lines().count(), "{}", shown);
+            }
+            let shown = diff(&reports, Style::PLAIN).replace("\r\n", "\n");
+            let steers = |c: char| c.is_control() && c != '\n' && c != '\t';
+            prop_assert!(!shown.contains(steers), "{shown:?}");
+            let news = Told::default().news("x", &reports[0], Mode::Audit, Instant::now());
+            prop_assert!(!news.is_empty());
+            for event in news {
+                // `Event::log` escapes the line as a whole.
+                prop_assert!(!escape::line(&event.message).contains(escape::is_hidden));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_path_that_drifts_stays_whole_and_a_context_is_shortened() {
+    let mut report = report(false);
+    let path = "/etc/ssh/".to_owned() + &"x".repeat(900);
+    report.settings[1].source = Some(Source { file: path.clone().into(), line: 3 });
+    report.settings[1].context = "Match User ".to_owned() + &"alice,".repeat(10_000);
+    let shown = check(&[report], Mode::Enforce, Style::PLAIN);
+    assert!(shown.contains(&format!("{path}:3\n")), "{shown}");
+    assert!(shown.contains("…(59,811 characters)…"), "{shown}");
+    assert!(shown.len() < 6000, "{}", shown.len());
 }

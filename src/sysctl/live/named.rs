@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use serde::Serialize;
 
 use super::{Change as Write, Live, blocked, first_seen, order, unrecorded, wanted_change};
+use crate::escape;
 use crate::host::{Host, HostError};
 use crate::originals::{Originals, in_namespace};
 use crate::reconcile::{ObserveError, Outcome, Plan, Problem, Resource, Setting, Severity};
@@ -324,15 +325,7 @@ fn path(name: &OsStr) -> PathBuf {
 
 /// Any bytes can be in a name; what would upset a terminal is written as an escape.
 fn shown_as(name: &OsStr) -> String {
-    let mut shown = String::new();
-    for c in name.to_string_lossy().chars() {
-        if c.is_control() {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
+    escape::path(Path::new(name))
 }
 
 /// Why a namespace can't be entered. Names none, so that the same is not said again for each.

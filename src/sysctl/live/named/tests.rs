@@ -83,5 +83,5 @@ fn nothing_is_looked_at_or_watched_where_nothing_is_asked_for() {
 
 #[test]
 fn a_name_is_shown_without_what_upsets_a_terminal() {
-    assert_eq!(shown_as(OsStr::new("blue\u{1b}[31m")), "blue\\u{1b}[31m");
+    assert_eq!(shown_as(OsStr::new("blue\u{1b}[31m")), "blue\\x1b[31m");
 }
