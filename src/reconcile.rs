@@ -8,7 +8,7 @@ use std::fmt::Display;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::host::{Host, HostError};
 
@@ -79,6 +79,23 @@ pub trait Resource {
 
     /// The files and directories whose change can change the observation: what to watch.
     fn watched(&self, observed: &Self::Observed) -> BTreeSet<PathBuf>;
+
+    /// Whether the service that uses the settings listens, where one ought to.
+    fn listening(&self, _observed: &Self::Observed) -> Option<Listening> {
+        None
+    }
+}
+
+/// Whether new connections reach a service that ought to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listening {
+    /// Its unit, or that of the socket that starts it.
+    pub unit: String,
+    /// Whether it listens.
+    pub listens: bool,
+    /// The unit's state in words: `failed (result exit-code, status 255 of sshd)`.
+    #[serde(default)]
+    pub state: String,
 }
 
 /// The judgement of one observation.
@@ -204,6 +221,8 @@ pub struct Report {
     pub pending: Vec<Pending>,
     /// What to watch, as of the last look.
     pub watched: BTreeSet<PathBuf>,
+    /// Whether the service listens, as of the last look.
+    pub listening: Option<Listening>,
     /// From the first look to the last.
     pub took: Duration,
 }
@@ -250,6 +269,7 @@ impl Report {
             outcomes: Vec::new(),
             pending: Vec::new(),
             watched: BTreeSet::new(),
+            listening: None,
             took: Duration::ZERO,
         }
     }
@@ -290,6 +310,7 @@ pub fn reconcile_if<R: Resource>(
         outcomes: Vec::new(),
         pending: pending::<R>(&plan),
         watched: resource.watched(&observed),
+        listening: resource.listening(&observed),
         took: Duration::ZERO,
     };
     if mode == Mode::Enforce {
@@ -333,6 +354,7 @@ fn correct<R: Resource>(
             report.settings = plan.settings;
             report.problems = plan.problems;
             report.watched = resource.watched(&observed);
+            report.listening = resource.listening(&observed);
         }
         Err(error) => {
             report.problems = Report::unobservable(R::NAME, &error, Duration::ZERO).problems;

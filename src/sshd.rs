@@ -10,7 +10,7 @@ use install::Install;
 use instance::Instance;
 use serde::{Deserialize, Serialize};
 
-use crate::reconcile::{ObserveError, Outcome, Plan, Resource, Value};
+use crate::reconcile::{Listening, ObserveError, Outcome, Plan, Problem, Resource, Value};
 
 pub mod dialect;
 pub mod edit;
@@ -20,6 +20,7 @@ pub mod glob;
 pub mod install;
 pub mod instance;
 pub mod judge;
+pub mod lost;
 pub mod match_criteria;
 pub mod plan;
 pub mod preset;
@@ -125,8 +126,10 @@ pub struct Observed {
     pub freshness: service::loaded::Freshness,
     /// What somebody has open for writing.
     pub being_written: BTreeSet<PathBuf>,
-    /// The unit of an sshd that failed by our doing and does not run yet.
-    pub lost: Option<String>,
+    /// What is known of an sshd that failed by our doing.
+    pub lost: lost::Look,
+    /// Whether an sshd that ought to run listens.
+    pub listening: Option<Listening>,
     /// Where something of ours may stand.
     pub places: plan::place::Places,
     /// What to watch.
@@ -145,19 +148,6 @@ impl Sshd {
     #[must_use]
     pub fn of(instance: Instance) -> Self {
         Self { instance: Some(instance), ..Self::default() }
-    }
-
-    /// A unit that somebody stopped, or started again, is his.
-    fn lost(&self, host: &Host, service: &service::Service) -> Result<Option<String>, HostError> {
-        let Some(unit) = service.unit.as_deref().filter(|_| self.fatal.is_down()) else {
-            return Ok(None);
-        };
-        let state = host.units(&[unit], &["ActiveState"])?;
-        if state.iter().any(|state| state.property("ActiveState") == "failed") {
-            return Ok(Some(unit.to_owned()));
-        }
-        self.fatal.forget();
-        Ok(None)
     }
 
     fn service(&self, host: &Host) -> Result<service::Service, HostError> {
@@ -192,6 +182,7 @@ impl Resource for Sshd {
             judge::Verdict::Refused(_) | judge::Verdict::NoSshd => None,
         };
         let freshness = service.freshness(host, &snapshot.tree, dump);
+        let listening = service.listening(host, &snapshot.tree, dump);
         if let Some(dump) = dump {
             service = service.with_endangered(host, &snapshot.tree, dump);
         }
@@ -215,7 +206,8 @@ impl Resource for Sshd {
             tree: snapshot.tree,
             watched: &snapshot.watched | &service.watched(),
             being_written: snapshot.being_written,
-            lost: self.lost(host, &service)?,
+            lost: lost::look(host, &service, listening.as_ref(), self.fatal.is_down())?,
+            listening,
             live: host.is_live(),
             service,
             dialect,
@@ -231,6 +223,28 @@ impl Resource for Sshd {
             None => plan,
             Some(instance) => plan::instance::named(plan, instance),
         }
+    }
+
+    /// An sshd that listens again, or was stopped on purpose, is no longer one that we lost.
+    fn remember(
+        &self,
+        host: &Host,
+        _desired: &Desired,
+        observed: &Observed,
+    ) -> Result<Vec<Problem>, HostError> {
+        if !observed.lost.is_over {
+            return Ok(Vec::new());
+        }
+        // Another process that starts it at this moment stops it, in between.
+        let _held = host.lock(Self::LOCK)?;
+        let service = &observed.service;
+        let listening = service.listening(host, &observed.tree, observed.dump());
+        if lost::look(host, service, listening.as_ref(), self.fatal.is_down())?.is_over {
+            self.fatal.forget();
+            // Nothing is lost where the record can't be written now: the next look forgets it.
+            let _ = lost::forget(host, service);
+        }
+        Ok(Vec::new())
     }
 
     fn apply(&self, host: &Host, plan: &Plan<plan::Change>) -> Vec<Outcome> {
@@ -252,9 +266,8 @@ impl Resource for Sshd {
                 plan::Change::Reload { tree, .. } => {
                     outcomes.extend(install::reload(host, &service, tree));
                 }
-                plan::Change::Start(unit) => {
-                    let action = format!("start {unit}");
-                    outcomes.push(Outcome::of(action, || install::start(host, unit)));
+                plan::Change::Start { unit, tree } => {
+                    outcomes.extend(install::start(host, &service, unit, tree));
                 }
             }
             self.fatal.note(&outcomes);
@@ -270,6 +283,10 @@ impl Resource for Sshd {
     fn watched(&self, observed: &Observed) -> BTreeSet<PathBuf> {
         observed.watched.clone()
     }
+
+    fn listening(&self, observed: &Observed) -> Option<Listening> {
+        observed.listening.clone()
+    }
 }
 
 /// What sshd says of a tree, to a connection that no block treats apart.
@@ -284,6 +301,13 @@ fn judged(
 }
 
 impl Observed {
+    fn dump(&self) -> Option<&judge::Dump> {
+        match &self.verdict {
+            judge::Verdict::Accepted(dump) => Some(dump),
+            judge::Verdict::Refused(_) | judge::Verdict::NoSshd => None,
+        }
+    }
+
     fn is_ours_to_blame(&self, host: &Host) -> Result<bool, HostError> {
         let bare = plan::place::without_ours(self);
         if !matches!(self.verdict, judge::Verdict::Refused(_)) || bare == self.tree {

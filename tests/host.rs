@@ -75,6 +75,12 @@ fn fatal() {
     passes("fatal.sh");
 }
 
+/// A lost sshd is remembered, and one that does not listen is told of.
+#[test]
+fn hostile_lost() {
+    passes("hostile-lost.sh");
+}
+
 /// Reloads that would take the way in away.
 #[test]
 fn endangered() {

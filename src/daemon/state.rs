@@ -267,6 +267,7 @@ impl State {
             policy_refused: self.rejection.clone(),
             contested: self.contested.values().flatten().map(|name| (*name).to_owned()).collect(),
             unheard: self.counts.unheard_total(),
+            listening: reports.iter().filter_map(|report| report.listening.clone()).collect(),
             settings,
             problems,
         }
@@ -285,6 +286,11 @@ impl State {
                 contested: names
                     .into_iter()
                     .map(|(resource, name)| (resource, name, contested.contains(&name)))
+                    .collect(),
+                listening: reports
+                    .iter()
+                    .filter_map(|report| report.listening.as_ref())
+                    .map(|found| (found.unit.as_str(), found.listens))
                     .collect(),
                 enforcing: policy.mode == crate::reconcile::Mode::Enforce,
                 policy_loaded: self.policy_loaded,

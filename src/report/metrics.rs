@@ -69,6 +69,8 @@ pub struct Now<'a> {
     pub settings: Vec<(&'a str, &'a str, &'a str, bool)>,
     /// Resource and setting that somebody else keeps changing, and those that nobody does.
     pub contested: Vec<(&'a str, &'a str, bool)>,
+    /// The unit of each sshd that ought to run, and whether it listens.
+    pub listening: Vec<(&'a str, bool)>,
     /// Whether drift is undone, and not only reported.
     pub enforcing: bool,
     /// When the policy in force was taken over, in seconds since 1970.
@@ -110,6 +112,11 @@ pub fn render(counts: &Counts, now: &Now<'_>) -> String {
     for (resource, setting, contested) in &now.contested {
         let labels = [("resource", *resource), ("setting", *setting)];
         page.sample("setting_contested", &labels, u64::from(*contested));
+    }
+    let help = "1 if an sshd that ought to run listens, 0 if it does not, whoever caused that.";
+    page.family("sshd_listening", "gauge", help);
+    for (unit, listens) in &now.listening {
+        page.sample("sshd_listening", &[("unit", unit)], u64::from(*listens));
     }
     changes(&mut page, counts, now);
     page.text

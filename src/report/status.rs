@@ -12,7 +12,7 @@ pub use crate::host::clock::now;
 use crate::host::files::Node;
 use crate::host::replace::Expect;
 use crate::host::{Host, HostError};
-use crate::reconcile::{Mode, Report, lossy};
+use crate::reconcile::{Listening, Mode, Report, lossy};
 
 #[cfg(test)]
 mod tests;
@@ -57,6 +57,9 @@ pub struct Status {
     /// Drifts that no event had announced.
     #[serde(default)]
     pub unheard: u64,
+    /// Each sshd that ought to run, and whether it listens.
+    #[serde(default)]
+    pub listening: Vec<Listening>,
     /// The rows, as in `check`.
     pub settings: Vec<Json>,
     /// The problems, as in `check`.

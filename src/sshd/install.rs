@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::Keyword;
 use super::judge::{Complaint, Connection, Dump, Verdict, example, judge_for};
+use super::lost;
 use super::service::{Kind, Service};
 use super::tree::{Tree, snapshot};
 use crate::file_edit::FileEdit;
@@ -102,15 +103,27 @@ pub fn is_down(outcomes: &[Outcome]) -> bool {
     recovery(outcomes).is_some_and(|story| story.contains(recover::DOWN))
 }
 
-/// Starts the unit that was lost by a reload of ours and failed since; one that somebody stopped is left
-/// alone.
-///
-/// # Errors
-/// What the service manager says.
-pub fn start(host: &Host, unit: &str) -> Result<(), HostError> {
-    // One that failed too often in a short time is not started before this.
-    let _ = host.unit_job("reset-failed", unit);
-    host.unit_job("start", unit)
+/// Starts the unit that a reload or restart of ours ended, if sshd accepts what is on disk.
+#[must_use]
+pub fn start(host: &Host, service: &Service, unit: &str, tree: &Tree) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    let mut judged = None;
+    outcomes.push(Outcome::of_look("have sshd judge what is on disk now", || {
+        let tree = snapshot::read(host, &tree.main, &[], &service.dialect)?.tree;
+        let dump = accepted(host, &tree, service)?.unwrap_or_default();
+        judged = Some((tree, dump));
+        Ok::<_, Refusal>(())
+    }));
+    let Some((tree, dump)) = judged else { return outcomes };
+    let listening = service.listening(host, &tree, Some(&dump));
+    if service.kind == Kind::Plain && listening.is_some_and(|found| found.listens) {
+        // Another process, or the service manager, was quicker.
+        let _ = lost::forget(host, service);
+        return outcomes;
+    }
+    let load = Load { host, service, tree: &tree, dump: &dump };
+    outcomes.push(Outcome::of(format!("start {unit}"), || recover::start_lost(&load, unit)));
+    outcomes
 }
 
 struct Transaction<'a> {

@@ -9,6 +9,7 @@ use super::tree::Tree;
 use super::{Desired, Keyword, Observed, syntax};
 use crate::reconcile::{Plan, Problem, Setting, Severity, Value};
 
+mod alive;
 pub mod change;
 pub mod instance;
 mod listener;
@@ -28,6 +29,12 @@ pub(super) const NAME: &str = "sshd_config";
 /// is written.
 #[must_use]
 pub fn plan(desired: &Desired, observed: &Observed, policy: &Path) -> Plan<Change> {
+    let mut plan = governed(desired, observed, policy);
+    alive::add(&mut plan, desired, observed);
+    plan
+}
+
+fn governed(desired: &Desired, observed: &Observed, policy: &Path) -> Plan<Change> {
     // What sshd thinks of its files concerns us only if something is declared, or of our making.
     let bare = place::without_ours(observed);
     if desired.values.is_empty() && place::edits(&observed.tree, &bare, observed).is_empty() {
@@ -41,9 +48,6 @@ pub fn plan(desired: &Desired, observed: &Observed, policy: &Path) -> Plan<Chang
         // What sshd would load now is half of what somebody means it to be.
         plan.changes.clear();
         plan.problems.extend(observed.being_written.iter().map(|path| being_written(path)));
-    }
-    if let Some(unit) = &observed.lost {
-        plan.changes.insert(0, Change::Start(unit.clone()));
     }
     plan.problems.extend(instance::notice(observed));
     plan

@@ -15,6 +15,7 @@ pub mod command_line;
 pub mod endangered;
 pub mod listener;
 pub mod loaded;
+pub mod state;
 pub mod way;
 
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod tests;
 
 use command_line::{CommandLine, Environment};
 use listener::PidFile;
+use state::UnitState;
 
 /// How a new connection gets to an sshd, and so what makes it use a changed configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +56,9 @@ pub struct Service {
     pub kind: Kind,
     /// The service unit, `ssh.service` or `sshd.service`, never an alias.
     pub unit: Option<String>,
+    /// What the service manager says of the unit that must listen: of the service, or of the
+    /// socket that starts it.
+    pub state: Option<UnitState>,
     /// The listener.
     pub listener: Option<Process>,
     /// The pid file that the listener wrote.
@@ -77,7 +82,7 @@ pub struct Service {
 /// The names under which distributions have the service and its socket.
 const UNITS: [&str; 4] = ["ssh.service", "sshd.service", "ssh.socket", "sshd.socket"];
 
-const PROPERTIES: [&str; 9] = [
+const PROPERTIES: [&str; 8] = [
     "Accept",
     "CanReload",
     "Triggers",
@@ -86,8 +91,11 @@ const PROPERTIES: [&str; 9] = [
     "EnvironmentFiles",
     "KillMode",
     "PIDFile",
-    "SubState",
 ];
+
+fn units(host: &Host, names: &[&str]) -> Result<Vec<Unit>, HostError> {
+    host.units(names, &[&PROPERTIES[..], &state::PROPERTIES].concat())
+}
 
 /// Where distributions keep the daemon's options, and in which variable.
 const OPTION_FILES: [(&str, &str); 4] = [
@@ -151,6 +159,7 @@ impl Service {
             instance: None,
             kind,
             unit: None,
+            state: None,
             listener: None,
             pid_file: None,
             command_line: CommandLine::default(),
@@ -210,6 +219,7 @@ impl Service {
 
     fn unit_name(mut self, unit: &Unit) -> Self {
         self.unit = Some(unit.name.clone());
+        self.state = Some(UnitState::of(unit));
         self.can_reload = unit.property("CanReload") == "yes";
         self.sessions_survive_restart = matches!(unit.property("KillMode"), "process" | "none");
         self
@@ -247,7 +257,7 @@ fn with_systemd(host: &Host) -> Result<Service, HostError> {
     }
     // A unit of another name, if it is the listener's: its cgroup tells.
     if let Some((process, _)) = listener::find(&default_pid_files()) {
-        let unit = process.unit().map(|name| host.units(&[&name], &PROPERTIES)).transpose()?;
+        let unit = process.unit().map(|name| units(host, &[&name])).transpose()?;
         let unit = unit.into_iter().flatten().find(|unit| unit.main_pid() == Some(process.pid));
         return Ok(match unit {
             Some(unit) => running(host, &unit, Kind::Plain),
@@ -259,13 +269,24 @@ fn with_systemd(host: &Host) -> Result<Service, HostError> {
 
 /// The service that one of these units runs, or would run.
 fn of_unit(host: &Host, names: &[&str]) -> Result<Option<Service>, HostError> {
-    let units = host.units(names, &PROPERTIES)?;
+    let units = units(host, names)?;
     Ok(match role(&units) {
         Role::Activated(socket) => Some(activated_by(host, socket)?),
         Role::Running(unit) => Some(running(host, unit, Kind::Plain)),
-        Role::Idle(unit) => Some(idle(host, unit, Kind::NotRunning)),
+        Role::Idle(unit) => {
+            let failed = |one: &&Unit| one.name.ends_with(".socket") && is_failed(one);
+            let state = units.iter().find(failed).unwrap_or(unit);
+            Some(Service {
+                state: Some(UnitState::of(state)),
+                ..idle(host, unit, Kind::NotRunning)
+            })
+        }
         Role::Absent => None,
     })
+}
+
+fn is_failed(unit: &Unit) -> bool {
+    unit.property("ActiveState") == "failed"
 }
 
 fn activated_by(host: &Host, socket: &Unit) -> Result<Service, HostError> {
@@ -277,16 +298,17 @@ fn activated_by(host: &Host, socket: &Unit) -> Result<Service, HostError> {
         Some(name) => name.to_owned(),
         None => format!("{base}.service"),
     };
-    let units = host.units(&[&name], &PROPERTIES)?;
-    let Some(unit) = units.into_iter().next() else { return Ok(Service::of(Kind::SocketIdle)) };
-    if per_connection {
-        let unit_name = Some(format!("{base}@.service"));
-        return Ok(Service { unit: unit_name, ..idle(host, &unit, Kind::PerConnection) });
-    }
-    if unit.is_active() {
-        return Ok(running(host, &unit, Kind::SocketActive));
-    }
-    Ok(idle(host, &unit, Kind::SocketIdle))
+    let units = units(host, &[&name])?;
+    let service = match units.first() {
+        None => Service::of(Kind::SocketIdle),
+        Some(unit) if per_connection => {
+            let unit_name = Some(format!("{base}@.service"));
+            Service { unit: unit_name, ..idle(host, unit, Kind::PerConnection) }
+        }
+        Some(unit) if unit.is_active() => running(host, unit, Kind::SocketActive),
+        Some(unit) => idle(host, unit, Kind::SocketIdle),
+    };
+    Ok(Service { state: Some(UnitState::of(socket)), ..service })
 }
 
 /// The service as its unit would start it.

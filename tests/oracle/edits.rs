@@ -146,7 +146,7 @@ impl Correction<'_> {
         // A tree that only a file of ours makes sshd refuse is compared as it would be without it.
         let reference = plan.changes.iter().find_map(|change| match change {
             Change::Install { install, .. } => install.reference.as_ref(),
-            Change::Reload { .. } | Change::Start(_) => None,
+            Change::Reload { .. } | Change::Start { .. } => None,
         });
         let before = judged(&self.host, reference.unwrap_or(&tree));
         let before = before.unwrap_or_else(|why| panic!("{}", (self.about)(&why)));

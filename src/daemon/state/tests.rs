@@ -36,6 +36,7 @@ fn seen(trigger: Trigger, found: i64, now: i64, generation: u64) -> Seen {
             },
             pending: Vec::new(),
             watched: BTreeSet::new(),
+            listening: None,
             took: Duration::from_micros(900),
         },
     }

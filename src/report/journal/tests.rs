@@ -25,6 +25,7 @@ fn report(found: Vec<Setting>, settings: Vec<Setting>) -> Report {
         outcomes: Vec::new(),
         pending: Vec::new(),
         watched: BTreeSet::new(),
+        listening: None,
         took: Duration::from_micros(4_200),
     }
 }

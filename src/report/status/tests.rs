@@ -16,6 +16,7 @@ fn status(process_start: u64) -> Status {
         policy_refused: None,
         contested: Vec::new(),
         unheard: 0,
+        listening: Vec::new(),
         settings: Vec::new(),
         problems: Vec::new(),
     }

@@ -41,6 +41,7 @@ fn report(compliant: bool) -> Report {
         outcomes: Vec::new(),
         pending: Vec::new(),
         watched: BTreeSet::new(),
+        listening: None,
         took: Duration::ZERO,
     }
 }

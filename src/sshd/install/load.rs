@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use super::banner::{self, Banner};
 use crate::host::process::Process;
-use crate::host::systemd::Unit;
 use crate::host::wait::wait_until;
 use crate::host::{Host, HostError};
 use crate::reconcile::Outcome;
 use crate::sshd::judge::Dump;
+use crate::sshd::lost;
 use crate::sshd::service::Service;
 use crate::sshd::service::listener::{self, Traces};
+use crate::sshd::service::state::{self, UnitState};
 use crate::sshd::service::way::Way;
 use crate::sshd::tree::Tree;
 
@@ -84,6 +85,11 @@ impl Load<'_> {
         let Some(action) = self.service.way().action() else { return Health::Good };
         let mut health = Health::Good;
         let mut banner = None;
+        // Written before sshd can be lost: the daemon may be killed before it sees that.
+        let noted = lost::note(self.host, self.service, &format!("{action} was under way"));
+        if let Ok(Some(kept)) = noted {
+            outcomes.push(Outcome::of_look(kept.to_string(), || Ok::<_, HostError>(())));
+        }
         outcomes.push(Outcome::of(action, || {
             let loaded = self.load().map_err(|failure| {
                 health = failure.health;
@@ -95,6 +101,10 @@ impl Load<'_> {
         }));
         if health == Health::Lost && self.was_stopped() {
             health = Health::Unconfirmed;
+        }
+        if matches!(health, Health::Good | Health::Unchanged) {
+            // What can't be removed now is removed by the next look: sshd listens.
+            let _ = lost::forget(self.host, self.service);
         }
         if let Some(banner) = banner {
             outcomes.push(Outcome {
@@ -190,11 +200,15 @@ impl Load<'_> {
     /// The unit's new listener, once it listens.
     pub fn await_start(&self, unit: &str) -> Result<Process, Failure> {
         let started = wait_until(RELOAD_LIMIT, || {
-            let found = self.unit(unit).ok()?;
+            let found = self.host.units(&[unit], &state::PROPERTIES).ok()?.into_iter().next()?;
+            let state = UnitState::of(&found);
+            if state.active == "failed" || state.waits_for_restart() {
+                return Some(None);
+            }
             let process = found.main_pid().and_then(Process::find)?;
-            (found.is_active() && listener::is_sshd(&process)).then_some(process)
+            (found.is_active() && listener::is_sshd(&process)).then_some(Some(process))
         });
-        let Some(process) = started else {
+        let Some(process) = started.flatten() else {
             return Err(Failure::lost(format!("{unit} did not start: {}", self.state(unit))));
         };
         // A unit that does not tell systemd when it is ready counts as active from the first
@@ -212,10 +226,11 @@ impl Load<'_> {
     /// That the unit agrees, and that the listener answers.
     pub fn verify(&self, listener: Process) -> Result<Loaded, Failure> {
         if let Some(unit) = &self.service.unit {
-            let found = self.unit(unit).map_err(|error| Failure {
+            let found = self.host.units(&[unit], &[]).map_err(|error| Failure {
                 health: Health::Unconfirmed,
                 reason: error.to_string(),
             })?;
+            let found = found.into_iter().next().unwrap_or_default();
             if !found.is_active() || found.main_pid() != Some(listener.pid) {
                 return Err(Failure::lost(format!("{unit} is {}", self.state(unit))));
             }
@@ -229,16 +244,11 @@ impl Load<'_> {
         }
     }
 
-    /// Whether sshd does not run because somebody stopped it while it was being loaded: that is not
-    /// undone. Of a SIGHUP before it has a handler it dies, too, without having failed for systemd.
+    /// Whether sshd does not run because it was stopped while it was being loaded: that is not undone.
     fn was_stopped(&self) -> bool {
-        const HANGUP: &str = "1";
-        let unit = self.service.unit.as_deref().and_then(|unit| self.unit(unit).ok());
-        unit.is_some_and(|unit| {
-            matches!(unit.property("ActiveState"), "inactive" | "deactivating")
-                && unit.property("Result") == "success"
-                && unit.property("ExecMainStatus") != HANGUP
-        })
+        let unit = self.service.unit.as_deref();
+        let state = unit.and_then(|unit| UnitState::ask(self.host, unit).ok());
+        state.is_some_and(|state| state.was_stopped())
     }
 
     fn traces(&self, listener: &Process) -> Traces {
@@ -261,20 +271,9 @@ impl Load<'_> {
 
     /// The unit's state, for a message.
     fn state(&self, unit: &str) -> String {
-        let found = match self.unit(unit) {
-            Ok(found) => found,
-            Err(error) => return format!("in an unknown state ({error})"),
-        };
-        let state = found.property("ActiveState");
-        if found.is_active() {
-            return state.to_owned();
+        match UnitState::ask(self.host, unit) {
+            Ok(state) => state.to_string(),
+            Err(error) => format!("in an unknown state ({error})"),
         }
-        let (result, status) = (found.property("Result"), found.property("ExecMainStatus"));
-        format!("{state} (result {result}, status {status} of sshd)")
-    }
-
-    fn unit(&self, name: &str) -> Result<Unit, HostError> {
-        let units = self.host.units(&[name], &["SubState", "Result", "ExecMainStatus"])?;
-        Ok(units.into_iter().next().unwrap_or_default())
     }
 }

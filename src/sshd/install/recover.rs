@@ -9,6 +9,8 @@ use crate::host::process::Process;
 use crate::host::wait::wait_until;
 use crate::host::{Host, HostError};
 use crate::reconcile::{Outcome, micros};
+use crate::sshd::lost;
+use crate::sshd::service::state::UnitState;
 use crate::sshd::service::{Kind, listener};
 
 /// How often a start is tried: a port that the dying sshd still holds is free a moment later.
@@ -38,6 +40,8 @@ pub fn recover(load: &Load<'_>, edits: &[FileEdit], outcomes: &mut Vec<Outcome>)
     let cause = failed.map_or_else(String::new, |outcome| {
         format!("{}: {}", outcome.action, outcome.error.as_deref().unwrap_or_default())
     });
+    // Before anything else is tried: none of that may come to its end.
+    let recorded = lost::note(load.host, load.service, &cause).err();
     let first = outcomes.len();
     undo(load.host, edits, outcomes);
     let files: Vec<String> = outcomes
@@ -50,11 +54,16 @@ pub fn recover(load: &Load<'_>, edits: &[FileEdit], outcomes: &mut Vec<Outcome>)
         })
         .collect();
     let running = match start_again(load) {
-        Ok(process) => format!("sshd runs again (process {})", process.pid),
+        Ok(process) => {
+            // What can't be removed now is removed by the next look: sshd listens.
+            let _ = lost::forget(load.host, load.service);
+            format!("sshd runs again (process {})", process.pid)
+        }
         Err(reason) => format!("{DOWN}: {reason}"),
     };
+    let unrecorded = recorded.map(|error| format!("that could not be recorded: {error}"));
     let story: Vec<String> =
-        std::iter::once(cause).chain(files).chain(std::iter::once(running)).collect();
+        std::iter::once(cause).chain(unrecorded).chain(files).chain([running]).collect();
     outcomes.push(Outcome {
         action: super::RECOVERY.to_owned(),
         error: Some(story.join("; ")),
@@ -70,15 +79,27 @@ fn start_again(load: &Load<'_>) -> Result<Process, String> {
     }
 }
 
+/// Starts the unit of an sshd that was lost, and forgets that once it listens.
+pub fn start_lost(load: &Load<'_>, unit: &str) -> Result<(), String> {
+    start_unit(load, unit)?;
+    let _ = lost::forget(load.host, load.service);
+    Ok(())
+}
+
 fn start_unit(load: &Load<'_>, unit: &str) -> Result<Process, String> {
     let mut reason = String::new();
+    start_socket(load.host, unit);
     for _ in 0..ATTEMPTS {
         // A unit that failed too often in a short time is not started before this; one that did
         // not fail makes it an error without meaning.
         let _ = load.host.unit_job("reset-failed", unit);
         // An sshd that runs but does not listen must go first. Sessions have processes of their
         // own, but not every unit spares them.
-        let verb = if load.service.sessions_survive_restart { "restart" } else { "start" };
+        let verb = if load.service.sessions_survive_restart || waits(load.host, unit) {
+            "restart"
+        } else {
+            "start"
+        };
         if let Err(error) = load.host.unit_job(verb, unit) {
             reason = error.to_string();
             continue;
@@ -89,6 +110,22 @@ fn start_unit(load: &Load<'_>, unit: &str) -> Result<Process, String> {
         }
     }
     Err(reason)
+}
+
+/// Whether systemd waits to start it (`RestartSec=`): `start` would wait as long. No session is left
+/// that a restart would end: a unit that does not spare them has ended them when sshd ended.
+fn waits(host: &Host, unit: &str) -> bool {
+    UnitState::ask(host, unit).is_ok_and(|state| state.waits_for_restart())
+}
+
+/// A socket fails with its service, when that fails too often in a short time.
+fn start_socket(host: &Host, unit: &str) {
+    let socket = format!("{}.socket", unit.strip_suffix(".service").unwrap_or(unit));
+    if UnitState::ask(host, &socket).is_ok_and(|state| state.active == "failed") {
+        let _ = host.unit_job("reset-failed", unit);
+        let _ = host.unit_job("reset-failed", &socket);
+        let _ = host.unit_job("start", &socket);
+    }
 }
 
 /// Without a service manager: whoever started sshd may do so again; else we do.

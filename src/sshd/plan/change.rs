@@ -24,8 +24,13 @@ pub enum Change {
         /// How sshd takes it up.
         load: String,
     },
-    /// A reload of ours was the end of this unit, and it could not be started since.
-    Start(String),
+    /// A reload or restart of ours was the end of this unit, and it has not listened since.
+    Start {
+        /// The unit.
+        unit: String,
+        /// The tree as it stands.
+        tree: Tree,
+    },
 }
 
 impl fmt::Display for Change {
@@ -37,7 +42,7 @@ impl fmt::Display for Change {
                 load.iter().try_for_each(|action| writeln!(f, "{action}"))
             }
             Self::Reload { load, .. } => writeln!(f, "{load}"),
-            Self::Start(unit) => writeln!(f, "start {unit}"),
+            Self::Start { unit, .. } => writeln!(f, "start {unit}"),
         }
     }
 }
@@ -48,7 +53,7 @@ impl Serialize for Change {
         let (edits, load) = match self {
             Self::Install { install, load } => (install.edits.as_slice(), load.clone()),
             Self::Reload { load, .. } => (&[][..], Some(load.clone())),
-            Self::Start(unit) => (&[][..], Some(format!("start {unit}"))),
+            Self::Start { unit, .. } => (&[][..], Some(format!("start {unit}"))),
         };
         object.serialize_field("edits", edits)?;
         object.serialize_field("load", &load)?;

@@ -3,8 +3,9 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::file_edit::FileEdit;
-use crate::reconcile::Source;
+use crate::reconcile::{Listening, Source};
 use crate::sshd::dialect::Dialect;
+use crate::sshd::lost::{Look, Standing};
 use crate::sshd::plan::place::Places;
 use crate::sshd::service::command_line::CommandLine;
 use crate::sshd::service::loaded::Freshness;
@@ -43,6 +44,7 @@ pub(super) fn observed(files: &[(&str, &str)]) -> Observed {
             dialect: Dialect::default(),
             kind: Kind::Plain,
             unit: Some("ssh.service".to_owned()),
+            state: None,
             listener: None,
             pid_file: None,
             command_line: CommandLine::default(),
@@ -61,7 +63,8 @@ pub(super) fn observed(files: &[(&str, &str)]) -> Observed {
         places: Places::of(None),
         watched: BTreeSet::new(),
         being_written: BTreeSet::new(),
-        lost: None,
+        lost: crate::sshd::lost::Look::default(),
+        listening: None,
     };
     ask(&mut observed);
     observed
@@ -176,16 +179,64 @@ fn what_somebody_is_writing_is_neither_edited_nor_loaded() {
     );
 }
 
+fn lost() -> Look {
+    let standing = Standing {
+        unit: "ssh.service".to_owned(),
+        why: "reload ssh.service: it died".to_owned(),
+        state: "failed (result exit-code, status 255 of sshd)".to_owned(),
+    };
+    Look { standing: Some(standing), ..Look::default() }
+}
+
 #[test]
 fn an_sshd_that_was_lost_is_started_before_anything_else_and_whatever_else() {
     let mut observed = observed(&[(MAIN, "Include /etc/ssh/sshd_config.d/*.conf\n")]);
-    observed.lost = Some("ssh.service".to_owned());
+    observed.lost = lost();
     let plan = planned(&desired(MatchBlocks::Override), &observed);
     assert_eq!(shown(&plan)[0], "start ssh.service\n");
     assert_eq!(plan.changes.len(), 2);
+    assert!(messages(&plan)[0].starts_with(
+        "Blocked ssh.service is failed (result exit-code, status 255 of sshd): it does not listen \
+         since a reload or restart of ours, so that new connections reach no sshd (reload \
+         ssh.service: it died); we start it"
+    ));
     observed.being_written.insert(path(MAIN));
     let plan = planned(&desired(MatchBlocks::Override), &observed);
     assert_eq!(shown(&plan), ["start ssh.service\n"]);
+    // Also where nothing is declared: taking ours back loses it as well as putting it there.
+    let plan = planned(&Desired::default(), &observed);
+    assert_eq!(shown(&plan), ["start ssh.service\n"]);
+}
+
+#[test]
+fn an_sshd_that_was_lost_waits_for_files_that_it_accepts() {
+    let mut observed = observed(&[(MAIN, "Nonsense\n")]);
+    let complaint = Complaint { file: None, line: None, message: "no".to_owned() };
+    observed.verdict = Verdict::Refused(vec![complaint]);
+    observed.lost = lost();
+    let plan = planned(&desired(MatchBlocks::Override), &observed);
+    assert_eq!(plan.changes, []);
+    let found = messages(&plan);
+    let wanted = "we start it as soon as sshd accepts its configuration";
+    assert!(found.iter().any(|message| message.ends_with(wanted)), "{found:?}");
+}
+
+#[test]
+fn an_sshd_that_others_ended_is_a_finding_and_is_not_started() {
+    let mut observed = observed(&[(MAIN, "ClientAliveInterval 120\n")]);
+    observed.listening = Some(Listening {
+        unit: "ssh.service".to_owned(),
+        listens: false,
+        state: "failed (result start-limit-hit, status 0 of sshd)".to_owned(),
+    });
+    let plan = planned(&desired(MatchBlocks::Override), &observed);
+    assert!(!shown(&plan).iter().any(|change| change.starts_with("start")));
+    let found = messages(&plan);
+    let wanted = "Blocked ssh.service is failed (result start-limit-hit, status 0 of sshd): it \
+                  ought to run and does not listen";
+    assert!(found.iter().any(|message| message.starts_with(wanted)), "{found:?}");
+    // Where nothing is declared for it, it concerns us as little as its files do.
+    assert_eq!(planned(&Desired::default(), &observed).problems, []);
 }
 
 #[test]
