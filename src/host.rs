@@ -18,6 +18,7 @@ pub mod files;
 pub mod greeting;
 pub mod holders;
 mod lease;
+pub mod links;
 pub mod lock;
 pub mod netns;
 mod open;
@@ -32,6 +33,8 @@ pub mod sock_diag;
 pub mod systemd;
 pub mod trust;
 pub mod wait;
+
+use trust::{Parties, Refused};
 
 /// The host that is governed: this machine, or a tree that holds one (`--root`).
 #[derive(Debug, Clone)]
@@ -82,13 +85,33 @@ impl Host {
     /// What `--root` names: the tree below a directory, or this machine when it is `/` by any name.
     ///
     /// # Errors
-    /// When there is no such directory.
+    /// When there is no such directory, or another party decides where a link on the way leads.
     pub fn open(root: impl AsRef<Path>) -> Result<Self, HostError> {
-        let root = std::fs::canonicalize(&root).on(root.as_ref(), "cannot use as --root")?;
+        const ACTION: &str = "cannot use as --root";
+        let given = std::path::absolute(&root).on(root.as_ref(), ACTION)?;
+        let root = std::fs::canonicalize(&given).on(&given, ACTION)?;
+        let way = Self::live().resolve(&given)?;
+        if let Err(refused @ Refused::Distrusted(_)) = Self::live().way(&way, Path::new("/")) {
+            return Err(io::Error::from(refused)).on(&given, ACTION);
+        }
         if root.is_dir() {
             return Ok(Self::at(root));
         }
-        Err(rustix::io::Errno::NOTDIR).on(&root, "cannot use as --root")
+        Err(rustix::io::Errno::NOTDIR).on(&root, ACTION)
+    }
+
+    /// Whether only trusted parties can change what the root is: asked before anything is written
+    /// below it.
+    ///
+    /// # Errors
+    /// When another party owns it, or a directory on the way to it, or can write there.
+    pub fn trust_root(&self) -> Result<(), HostError> {
+        const ACTION: &str = "nothing is written there";
+        let caller = rustix::process::geteuid().as_raw();
+        let root = Parties::of_caller().directory(&self.root);
+        root.and_then(|root| root.keeps(&self.root.join("etc"), caller))
+            .map_err(io::Error::from)
+            .on(&self.root, ACTION)
     }
 
     /// Whether this is the running machine, and not a tree.

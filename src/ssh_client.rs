@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::host::accounts;
 use crate::host::files::Node;
+use crate::host::links::Obstacle;
 use crate::host::{Host, HostError};
 use crate::originals::Originals;
 use crate::policy::SshConfig;
@@ -121,6 +122,8 @@ pub struct Observed {
     pub modes: Vec<modes::Mode>,
     /// What users' own files say; of interest for the host's client.
     pub overrides: Vec<overrides::Override>,
+    /// The links that keep us from writing the main file or a drop-in by its path.
+    pub closed: BTreeMap<PathBuf, Obstacle>,
     /// Files as they were before our first edit.
     pub copies: BTreeMap<PathBuf, Vec<u8>>,
     /// What to watch.
@@ -164,7 +167,10 @@ impl SshClient {
     fn look(&self, host: &Host, dialect: Dialect) -> Result<Observed, HostError> {
         let mut found = snapshot::read(host, &self.scope(host)?, &dialect)?;
         let user = found.tree.user.clone();
-        let modes = user.map(|user| modes::unwanted(host, &user, &found.tree)).unwrap_or_default();
+        let closed = closed(host, &found.tree);
+        let modes = user.map(|user| modes::unwanted(host, &user, &found.tree));
+        let mut modes = modes.unwrap_or_default();
+        modes.retain(|mode| !closed.contains_key(&mode.path));
         for path in modes.iter().filter(|mode| mode.refused).map(|mode| &mode.path) {
             found.tree.trust(path);
         }
@@ -187,9 +193,20 @@ impl SshClient {
             watched: found.watched,
             verdict: judge::Verdict::Unasked("nothing was to be asked".to_owned()),
             dialect,
+            closed,
             copies,
         })
     }
+}
+
+/// What is behind a link that we don't write through.
+fn closed(host: &Host, tree: &tree::Tree) -> BTreeMap<PathBuf, Obstacle> {
+    let paths = match &tree.user {
+        Some(user) => vec![user.path.clone()],
+        None => place::own_paths().into_iter().chain([tree.system.clone()]).collect(),
+    };
+    let found = |path: PathBuf| host.obstacle(&path).map(|obstacle| (path, obstacle));
+    paths.into_iter().filter_map(found).collect()
 }
 
 /// openSUSE's ssh falls back to the vendor's file.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::host::links::Obstacle;
 use crate::host::{Host, HostError};
 use crate::originals::Originals;
 use fatal::Fatal;
@@ -132,6 +133,8 @@ pub struct Observed {
     pub listening: Option<Listening>,
     /// Where something of ours may stand.
     pub places: plan::place::Places,
+    /// The links that keep us from writing one of these, or the main file, by its path.
+    pub closed: BTreeMap<PathBuf, Obstacle>,
     /// What to watch.
     pub watched: BTreeSet<PathBuf>,
 }
@@ -197,6 +200,7 @@ impl Resource for Sshd {
             }
         }
         let mut observed = Observed {
+            closed: closed(host, &snapshot.tree, &places),
             preset: preset::values(service.options(), &dialect),
             preset_at_start: preset::values(&service.at_start.options, &dialect),
             verdict,
@@ -316,6 +320,29 @@ impl Observed {
         let verdict = judged(host, &bare, &self.service)?;
         Ok(matches!(verdict, judge::Verdict::Accepted(_)))
     }
+}
+
+/// What is behind a link that we don't write through. Names that are not taken are judged once for
+/// each directory.
+fn closed(
+    host: &Host,
+    tree: &tree::Tree,
+    places: &plan::place::Places,
+) -> BTreeMap<PathBuf, Obstacle> {
+    let mut judged: BTreeMap<&Path, Option<Obstacle>> = BTreeMap::new();
+    let mut closed = BTreeMap::new();
+    for path in places.paths().chain([&tree.main]) {
+        let obstacle = match path.parent() {
+            Some(parent) if !tree.entries.contains_key(path) => {
+                judged.entry(parent).or_insert_with(|| host.obstacle(path)).clone()
+            }
+            _ => host.obstacle(path),
+        };
+        if let Some(obstacle) = obstacle {
+            closed.insert(path.clone(), obstacle);
+        }
+    }
+    closed
 }
 
 /// `-f` of the daemon, or the default. openSUSE's sshd falls back to the vendor's file.

@@ -8,12 +8,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+#[path = "hostile/reading.rs"]
+mod reading;
 #[path = "hostile/showing.rs"]
 mod showing;
 #[path = "hostile/size.rs"]
 mod size;
 #[path = "hostile/threads.rs"]
 mod threads;
+#[path = "hostile/writing.rs"]
+mod writing;
 
 /// Ours, or what KEEPALIVE_POLICY names, as in the tests of a host: to see a test fail with another.
 fn program() -> OsString {

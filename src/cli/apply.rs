@@ -1,7 +1,8 @@
 //! `apply`: one reconciliation now, with verification.
 
-use super::{Invocation, verdict};
+use super::{Invocation, complain, verdict};
 use crate::governed::Governed;
+use crate::reconcile::Mode;
 use crate::report::json;
 use crate::report::text::{self, Style};
 
@@ -10,6 +11,11 @@ pub(super) fn run(invocation: &Invocation) -> u8 {
         Ok(policy) => policy,
         Err(code) => return code,
     };
+    if policy.mode == Mode::Enforce
+        && let Err(error) = invocation.host.trust_root()
+    {
+        return complain(&error);
+    }
     // Under `mode = "audit"` nothing is changed by this command either.
     let reports = Governed::default().reconcile(&invocation.host, &policy, policy.mode);
     invocation.print(&json::Applied::of(&reports), || {

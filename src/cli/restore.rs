@@ -11,6 +11,9 @@ pub(super) fn run(invocation: &Invocation) -> u8 {
     if let Err(code) = refuse_beside_daemon(&invocation.host, "systemctl") {
         return code;
     }
+    if let Err(error) = invocation.host.trust_root() {
+        return complain(&error);
+    }
     let reports = Governed::default().restore(&invocation.host);
     invocation.print(&json::Applied::of(&reports), || text::restored(&reports, Style::of_stdout()));
     verdict(&reports)

@@ -131,6 +131,18 @@ impl Parties {
         Ok(())
     }
 
+    /// Whether only these parties can change the file that a link leads to. A user's own file may
+    /// have the wrong mode: that is mended, not refused.
+    ///
+    /// # Errors
+    /// As [`Parties::alone_change`].
+    pub fn change_target(self, path: &Path, found: Permissions) -> Result<(), Box<Distrust>> {
+        match self.caller {
+            0 => self.alone_change(path, found),
+            _ => self.own(path, found.uid),
+        }
+    }
+
     /// Whether one of these parties owns it.
     fn own(self, path: &Path, uid: u32) -> Result<(), Box<Distrust>> {
         if self.trusts(uid) {

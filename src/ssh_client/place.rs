@@ -7,6 +7,7 @@ use super::edit::{self, Condition, Text};
 use super::evaluate::{Reading, read};
 use super::tree::{Entry, Tree};
 use super::{Keyword, Observed};
+use crate::host::links::Obstacle;
 use crate::marked;
 use crate::reconcile::Value;
 use crate::sshd::dialect::Dialect;
@@ -27,7 +28,9 @@ pub fn without_ours(observed: &Observed) -> Tree {
     let mut tree = observed.tree.clone();
     let main = observed.main().to_owned();
     let kept = observed.copies.get(&main);
-    if let Some(content) = tree.content(&main).filter(|content| marked::has_block(content)) {
+    let open = |path: &Path| !observed.closed.contains_key(path);
+    let content = tree.content(&main).filter(|content| open(&main) && marked::has_block(content));
+    if let Some(content) = content {
         let stripped = if tree.user.is_some() {
             edit::strip_for_user(content, &observed.dialect)
         } else {
@@ -42,7 +45,7 @@ pub fn without_ours(observed: &Observed) -> Tree {
     if tree.user.is_some() {
         return tree;
     }
-    for path in own_paths() {
+    for path in own_paths().into_iter().filter(|path| open(path)) {
         // A copy is of what ours took the place of: what somebody put there since is his.
         if tree.content(&path).is_some_and(marked::has_header) {
             tree.set(&path, observed.copies.get(&path).map(Vec::as_slice));
@@ -66,6 +69,7 @@ pub fn target(
         before: read(&base, &observed.dialect),
         own: users_own(&base, &observed.dialect),
         base: &base,
+        closed: &observed.closed,
         values,
         dialect: &observed.dialect,
         text: Text { values, policy, dialect: &observed.dialect },
@@ -86,6 +90,7 @@ fn users_own(tree: &Tree, dialect: &Dialect) -> Reading {
 
 struct Search<'a> {
     base: &'a Tree,
+    closed: &'a BTreeMap<PathBuf, Obstacle>,
     before: Reading,
     own: Reading,
     values: &'a BTreeMap<Keyword, Value>,
@@ -97,7 +102,8 @@ impl Search<'_> {
     /// In the order of preference.
     fn candidates(&self, main: &Path) -> Vec<Tree> {
         let content = self.base.content(main);
-        let editable = matches!(self.base.entries.get(main), None | Some(Entry::File { .. }));
+        let editable = matches!(self.base.entries.get(main), None | Some(Entry::File { .. }))
+            && !self.closed.contains_key(main);
         let content = content.unwrap_or_default();
         let with = |edited: Vec<u8>| {
             let mut tree = self.base.clone();
@@ -152,6 +158,7 @@ impl Search<'_> {
         };
         let mut tree = self.base.clone();
         tree.entries.remove(path);
+        let free = free && !self.closed.contains_key(path);
         (free && usable).then(|| tree.set(path, Some(&self.text.drop_in())))?;
         Some(tree)
     }

@@ -12,6 +12,7 @@ use super::modes::Mode;
 use super::tree::{Entry, Tree};
 use super::{Keyword, Observed, findings, overrides, place};
 use crate::file_edit::FileEdit;
+use crate::host::links::Obstacle;
 use crate::marked;
 use crate::reconcile::{Plan, Problem, Setting, Severity, Value};
 
@@ -60,7 +61,7 @@ impl Serialize for Change {
 pub fn plan(values: &BTreeMap<Keyword, Value>, observed: &Observed, policy: &Path) -> Plan<Change> {
     let nothing_of_ours = place::without_ours(observed) == observed.tree;
     if values.is_empty() && nothing_of_ours {
-        return Plan::default();
+        return Plan { problems: out_of_reach(observed), ..Plan::default() };
     }
     if !observed.installed && nothing_of_ours {
         let message = "no ssh client is installed";
@@ -213,9 +214,28 @@ fn disagreements(values: &BTreeMap<Keyword, Value>, observed: &Observed) -> Vec<
     values.keys().filter(differs).map(problem).collect()
 }
 
-/// Whose line stands in the way where no place wins.
+/// What can't be taken back, because it stands behind a link that we don't write through.
+fn out_of_reach(observed: &Observed) -> Vec<Problem> {
+    let is_ours = |path: &Path| {
+        let content = observed.tree.content(path).unwrap_or_default();
+        marked::has_header(content) || marked::has_block(content)
+    };
+    let closed = observed.closed.iter().filter(|(path, _)| is_ours(path));
+    let problem = |obstacle: &Obstacle| {
+        let message = format!("{obstacle}; what keepalive-policy wrote there earlier stays");
+        Problem::new(NAME, Severity::Conflict, message).at(&obstacle.link, None)
+    };
+    closed.map(|(_, obstacle)| problem(obstacle)).collect()
+}
+
+/// Whose line stands in the way where no place wins, or which link.
 fn conflicts(values: &BTreeMap<Keyword, Value>, observed: &Observed) -> Vec<Problem> {
-    let why = "no place for the declared value was found that leaves the rest as it is";
+    let why = match observed.closed.get(observed.main()) {
+        Some(obstacle) => format!("{} is {obstacle}", obstacle.link.display()),
+        None => {
+            "no place for the declared value was found that leaves the rest as it is".to_owned()
+        }
+    };
     let mut problems = Vec::new();
     for (keyword, value) in values {
         let found = observed.reading.global(*keyword);
@@ -238,7 +258,7 @@ fn edits(observed: &Observed, after: &Tree) -> Vec<FileEdit> {
     let (mut edits, mut removals) = (Vec::new(), Vec::new());
     for path in place::own_paths().into_iter().chain([observed.main().to_owned()]) {
         let (old, new) = (before.content(&path), after.content(&path));
-        if before.entries.get(&path) == after.entries.get(&path) {
+        if reads_alike(before.entries.get(&path), after.entries.get(&path)) {
             continue;
         }
         let is_main = path == observed.main();
@@ -261,6 +281,18 @@ fn edits(observed: &Observed, after: &Tree) -> Vec<FileEdit> {
     }
     edits.append(&mut removals);
     edits
+}
+
+/// Whether ssh reads the same: where links lead to, on the way to a file, is nothing to change.
+fn reads_alike(before: Option<&Entry>, after: Option<&Entry>) -> bool {
+    let (Some(Entry::File { real, .. }), Some(after)) = (before, after) else {
+        return before == after;
+    };
+    let mut moved = after.clone();
+    if let Entry::File { real: other, .. } = &mut moved {
+        other.clone_from(real);
+    }
+    before == Some(&moved)
 }
 
 fn is_shut(tree: &Tree, path: &Path) -> bool {

@@ -7,6 +7,7 @@ use super::install::Install;
 use super::judge::{Complaint, Dump, Verdict};
 use super::tree::Tree;
 use super::{Desired, Keyword, Observed, syntax};
+use crate::host::links::Obstacle;
 use crate::reconcile::{Plan, Problem, Setting, Severity, Value};
 
 mod alive;
@@ -38,7 +39,7 @@ fn governed(desired: &Desired, observed: &Observed, policy: &Path) -> Plan<Chang
     // What sshd thinks of its files concerns us only if something is declared, or of our making.
     let bare = place::without_ours(observed);
     if desired.values.is_empty() && place::edits(&observed.tree, &bare, observed).is_empty() {
-        return Plan::default();
+        return Plan { problems: out_of_reach(observed), ..Plan::default() };
     }
     if let Some(obstacle) = instance::obstacle(desired, observed) {
         return blocked(desired, std::iter::once(obstacle));
@@ -51,6 +52,15 @@ fn governed(desired: &Desired, observed: &Observed, policy: &Path) -> Plan<Chang
     }
     plan.problems.extend(instance::notice(observed));
     plan
+}
+
+/// What can't be taken back, because it stands behind a link that we don't write through.
+fn out_of_reach(observed: &Observed) -> Vec<Problem> {
+    let problem = |obstacle: &Obstacle| {
+        let message = format!("{obstacle}; what keepalive-policy wrote there earlier stays");
+        Problem::new(NAME, Severity::Conflict, message).at(&obstacle.link, None)
+    };
+    place::out_of_reach(observed).into_iter().map(problem).collect()
 }
 
 fn being_written(path: &Path) -> Problem {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::host::files::Node;
+use crate::host::links::Obstacle;
 use crate::host::{Host, HostError};
 
 #[cfg(test)]
@@ -63,6 +64,17 @@ pub struct Tree {
     pub made_by_us: Option<PathBuf>,
     /// The files among all these that are links: what is elsewhere decides what they say.
     pub linked: Vec<PathBuf>,
+    /// What links in /etc lead to, by real path: files, and the directory of our drop-in.
+    pub behind_links: BTreeMap<PathBuf, Behind>,
+}
+
+/// Something that is elsewhere than its name in /etc says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Behind {
+    /// Of the administrator's making, and ours to edit like what is in /etc.
+    Open,
+    /// Not to be written through.
+    Closed(Obstacle),
 }
 
 /// One directory of sysctl.d.
@@ -116,6 +128,7 @@ impl Tree {
         }
         match host.read(path) {
             Ok(Node::File(file)) => {
+                self.look_behind(host, path, &file.path);
                 self.contents.insert(file.path.clone(), file.bytes.into());
                 Some(Entry::File(file.path))
             }
@@ -129,6 +142,38 @@ impl Tree {
         }
     }
 
+    /// Judges a name in /etc that is elsewhere in truth.
+    fn look_behind(&mut self, host: &Host, path: &Path, real: &Path) {
+        if path == real || !path.starts_with("/etc") {
+            return;
+        }
+        match host.obstacle(path) {
+            Some(obstacle) => drop(self.behind_links.insert(real.into(), Behind::Closed(obstacle))),
+            // What a reboot loses is no place for what is to outlive it.
+            None if real.starts_with("/run") => {}
+            None => drop(self.behind_links.entry(real.into()).or_insert(Behind::Open)),
+        }
+    }
+
+    /// Whether a file or directory may be written, by its real path.
+    #[must_use]
+    pub fn may_edit(&self, real: &Path) -> bool {
+        match self.behind_links.get(real) {
+            Some(Behind::Open) => true,
+            Some(Behind::Closed(_)) => false,
+            None => real.starts_with("/etc"),
+        }
+    }
+
+    /// The link that keeps us from editing what is at this real path.
+    #[must_use]
+    pub fn obstacle(&self, real: &Path) -> Option<&Obstacle> {
+        match self.behind_links.get(real) {
+            Some(Behind::Closed(obstacle)) => Some(obstacle),
+            _ => None,
+        }
+    }
+
     fn read_directory(&mut self, host: &Host, path: &Path) {
         let listed = host.resolve(path).and_then(|resolved| Ok((host.list(path)?, resolved)));
         let (names, resolved) = match listed {
@@ -137,6 +182,15 @@ impl Tree {
             Err(error) if is_loop(&error) => return,
             Err(error) => return self.unreadable.push((error.path, error.source.to_string())),
         };
+        if path == Path::new(OURS) && path != resolved.path {
+            match host.obstacle(&path.join("any.conf")) {
+                Some(obstacle) => {
+                    self.behind_links.insert(resolved.path.clone(), Behind::Closed(obstacle));
+                }
+                None if resolved.path.starts_with("/run") => {}
+                None => drop(self.behind_links.insert(resolved.path.clone(), Behind::Open)),
+            }
+        }
         // /lib/sysctl.d on a merged /usr, read already.
         let known = self.directories.iter().find(|known| known.real == resolved.path);
         let names = match known {

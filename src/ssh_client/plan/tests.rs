@@ -249,3 +249,35 @@ fn where_nothing_is_declared_no_ssh_is_asked() {
     let observed = client.observe_for(&host, &SshConfig::default()).unwrap();
     assert!(matches!(observed.verdict, Verdict::Accepted(_)), "something of ours is left");
 }
+
+/// The file of a user who keeps dotfiles elsewhere, or whose home is made by a store.
+#[test]
+fn a_users_linked_file_is_edited_where_it_is_the_users_and_not_in_a_store() {
+    const OWN: &str = "Host web\n    User alice\n";
+    let user = UserFile::of("/home/alice".into());
+    let client = SshClient { whose: Whose::Users(user), ..SshClient::default() };
+    let desired = SshConfig { server_alive_interval: Some(120), ..SshConfig::default() };
+    for (target, followed) in [
+        ("/home/alice/dotfiles/ssh_config", true),
+        ("/nix/store/abc-home/ssh_config", false),
+        ("/usr/share/skel/ssh_config", false),
+    ] {
+        let tree = Tree::new("");
+        let at = |path: &str| tree.0.path().join(path.trim_start_matches('/'));
+        fs::create_dir_all(at(target).parent().unwrap()).unwrap();
+        fs::create_dir_all(at("home/alice/.ssh")).unwrap();
+        fs::set_permissions(at("home/alice/.ssh"), Permissions::from_mode(0o700)).unwrap();
+        tree.put(target.trim_start_matches('/'), OWN, 0o444);
+        std::os::unix::fs::symlink(target, at("home/alice/.ssh/config")).unwrap();
+        let report = reconcile(&client, &Host::at(tree.0.path()), &desired, Mode::Enforce);
+        assert_eq!(report.in_force(), followed, "{report:#?}");
+        assert_eq!(tree.get(target.trim_start_matches('/')).unwrap() != OWN, followed);
+        assert!(at("home/alice/.ssh/config").is_symlink());
+        let said = report.problems.iter().any(|problem| {
+            problem.severity == Severity::Conflict
+                && problem.message.contains("/home/alice/.ssh/config is a link that leads to")
+                && problem.message.contains(target)
+        });
+        assert_eq!(said, !followed, "{report:#?}");
+    }
+}

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::same_files;
 use crate::file_edit::FileEdit;
+use crate::host::links::Obstacle;
 use crate::reconcile::Value;
 use crate::sshd::dialect::{Dialect, Include};
 use crate::sshd::edit::{self, Text};
@@ -92,13 +93,15 @@ pub fn target(desired: &Desired, observed: &Observed, policy: &Path) -> Option<T
 #[must_use]
 pub fn without_ours(observed: &Observed) -> Tree {
     let (mut tree, dialect) = (observed.tree.clone(), &observed.dialect);
-    for path in observed.places.paths() {
+    for path in observed.places.paths().filter(|path| !observed.closed.contains_key(*path)) {
         // A copy is of what ours took the place of: what somebody put there since is his.
         if own_content(&tree, path).is_some_and(edit::has_header) {
             tree.set(path, observed.copies.get(path).map(Vec::as_slice));
         }
     }
-    if let Some(main) = tree.content(&tree.main) {
+    if let Some(main) = tree.content(&tree.main)
+        && !observed.closed.contains_key(&tree.main)
+    {
         let stripped = edit::strip(main, &observed.places.beside, dialect);
         tree.set(&tree.main.clone(), Some(&stripped));
     }
@@ -147,17 +150,36 @@ pub fn edits(before: &Tree, after: &Tree, observed: &Observed) -> Vec<FileEdit> 
 
 /// Why the main file must not be edited.
 #[must_use]
-pub fn obstacle(tree: &Tree) -> Option<&'static str> {
-    let content = tree.content(&tree.main).unwrap_or_default();
-    if tree.main.starts_with("/usr") {
-        Some("it is the vendor's file, and a file of the same name in /etc would replace it whole")
-    } else if content.contains(&0) {
-        Some("it has a NUL byte, which joins lines unseen; remove that first")
-    } else if content.starts_with(b"\xef\xbb\xbf") {
-        Some("it begins with a byte order mark; remove that first")
-    } else {
-        None
+pub fn obstacle(tree: &Tree, closed: &BTreeMap<PathBuf, Obstacle>) -> Option<String> {
+    if let Some(obstacle) = closed.get(&tree.main) {
+        return Some(match obstacle.link == tree.main {
+            true => format!("it is {obstacle}"),
+            false => format!("{} is {obstacle}", obstacle.link.display()),
+        });
     }
+    let content = tree.content(&tree.main).unwrap_or_default();
+    let obstacle = if tree.main.starts_with("/usr") {
+        "it is the vendor's file, and a file of the same name in /etc would replace it whole"
+    } else if content.contains(&0) {
+        "it has a NUL byte, which joins lines unseen; remove that first"
+    } else if content.starts_with(b"\xef\xbb\xbf") {
+        "it begins with a byte order mark; remove that first"
+    } else {
+        return None;
+    };
+    Some(obstacle.to_owned())
+}
+
+/// What stays of ours behind a link that we don't write through any more.
+#[must_use]
+pub fn out_of_reach(observed: &Observed) -> Vec<&Obstacle> {
+    let tree = &observed.tree;
+    let is_ours = |path: &&PathBuf| {
+        let content = tree.content(path).unwrap_or_default();
+        edit::has_header(content) || edit::has_block(content)
+    };
+    let closed = observed.closed.iter().filter(|(path, _)| is_ours(path));
+    closed.map(|(_, obstacle)| obstacle).collect()
 }
 
 struct Search<'a> {
@@ -167,6 +189,7 @@ struct Search<'a> {
     text: Text<'a>,
     dialect: &'a Dialect,
     places: &'a Places,
+    closed: &'a BTreeMap<PathBuf, Obstacle>,
     /// The drop-ins in the order of preference. One of ours that wins where it stands stays there: a
     /// neighbour that comes and goes would cost two reloads of sshd each time.
     drop_ins: Vec<&'a PathBuf>,
@@ -174,14 +197,14 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn new(base: &'a Tree, desired: &'a Desired, policy: &'a Path, seen: &'a Observed) -> Self {
-        let (dialect, places) = (&seen.dialect, &seen.places);
+        let (dialect, places, closed) = (&seen.dialect, &seen.places, &seen.closed);
         // Without the command line's values: those beat every place alike.
         let before = evaluate(base, &BTreeMap::new(), dialect);
         let text = Text { values: &desired.values, policy };
         let mut drop_ins: Vec<&PathBuf> = places.drop_ins.iter().collect();
         let is_ours = |path: &Path| own_content(&seen.tree, path).is_some_and(edit::has_header);
         drop_ins.sort_by_key(|path| !is_ours(path));
-        Self { base, before, desired: &desired.values, text, dialect, places, drop_ins }
+        Self { base, before, desired: &desired.values, text, dialect, places, closed, drop_ins }
     }
 
     /// The places in the order of preference.
@@ -203,7 +226,7 @@ impl<'a> Search<'a> {
 
     fn with_block(&self, beat_blocks: bool) -> Option<Tree> {
         let beside = self.places.beside.as_path();
-        if obstacle(self.base).is_some()
+        if obstacle(self.base, self.closed).is_some()
             || beat_blocks && !(self.dialect.include() != Include::Missing && self.is_free(beside))
         {
             return None;
@@ -232,7 +255,7 @@ impl<'a> Search<'a> {
             None => path == self.places.beside || self.base.main.starts_with("/usr"),
             Some(_) => false,
         };
-        in_place && directory
+        in_place && directory && !self.closed.contains_key(path)
     }
 
     fn reaches(&self, goal: Goal, candidate: &Tree) -> bool {

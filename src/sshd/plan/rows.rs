@@ -56,7 +56,7 @@ pub(super) fn conflicts(
             if effective.value == *value || preset.is_some() && effective.source.is_none() {
                 continue;
             }
-            let why = why(&context, desired, after);
+            let why = why(&context, desired, observed, after);
             problems.push(deviation(*keyword, *value, &context, effective, &why));
         }
     }
@@ -109,11 +109,12 @@ fn deviation(
     }
 }
 
-fn why(context: &str, desired: &Desired, after: &Tree) -> String {
-    if desired.match_blocks == MatchBlocks::Report && place::obstacle(after).is_none() {
+fn why(context: &str, desired: &Desired, observed: &Observed, after: &Tree) -> String {
+    let obstacle = place::obstacle(after, &observed.closed);
+    if desired.match_blocks == MatchBlocks::Report && obstacle.is_none() {
         return "match_blocks = \"report\" leaves blocks as they are".to_owned();
     }
-    match place::obstacle(after) {
+    match obstacle {
         Some(obstacle) => {
             format!("No drop-in wins, and {} is not edited: {obstacle}", after.main.display())
         }

@@ -61,6 +61,7 @@ pub(super) fn observed(files: &[(&str, &str)]) -> Observed {
         live: true,
         freshness: Freshness::Current,
         places: Places::of(None),
+        closed: BTreeMap::new(),
         watched: BTreeSet::new(),
         being_written: BTreeSet::new(),
         lost: crate::sshd::lost::Look::default(),

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
-
+use crate::host::Host;
+use crate::host::files::Node;
 use crate::host::process::{ListeningSocket, Process};
 use crate::sshd::judge::Dump;
 
@@ -60,14 +60,10 @@ fn titled_listener(shown: &[u8]) -> bool {
 }
 
 fn read(path: &Path) -> Option<(u32, PidFile)> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let fd = rustix::fs::open(path, flags, Mode::empty()).ok()?;
-    let stat = rustix::fs::fstat(&fd).ok()?;
-    let mut text = [0; 32];
-    let length = rustix::io::read(&fd, &mut text).ok()?;
-    let text = std::str::from_utf8(text.get(..length)?).ok()?;
-    let written = (stat.st_mtime, stat.st_mtime_nsec);
-    Some((text.trim().parse().ok()?, PidFile { path: path.to_owned(), written }))
+    // A number and a line feed.
+    let Ok(Node::File(file)) = Host::live().read_at_most(path, 32) else { return None };
+    let text = std::str::from_utf8(&file.bytes).ok()?;
+    Some((text.trim().parse().ok()?, PidFile { path: path.to_owned(), written: file.modified }))
 }
 
 /// What a listener's reload renews. Any one of the two proves it: sshd opens new sockets, then

@@ -94,10 +94,10 @@ pub fn is_taken(tree: &Tree) -> bool {
     entry.is_some() && !present(tree).iter().any(|name| name == NAME.as_bytes())
 }
 
-/// Where our files go; `None` when /etc/sysctl.d leads out of /etc.
+/// Where our files go; `None` when /etc/sysctl.d leads to where we write nothing.
 pub fn directory(tree: &Tree) -> Option<PathBuf> {
     let real = tree.directory(OURS).map_or(Path::new(OURS), |directory| &directory.real);
-    real.starts_with("/etc").then(|| real.to_owned())
+    tree.may_edit(real).then(|| real.to_owned())
 }
 
 /// The names to try, in order: those present, so that nothing flaps, then the ladder, then one made

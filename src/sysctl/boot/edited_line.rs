@@ -2,7 +2,6 @@
 //! undoing.
 
 use std::ops::Range;
-use std::path::Path;
 
 use crate::originals::{Bytes, EditedLine};
 use crate::record::Rest;
@@ -100,9 +99,4 @@ pub fn settings(record: &EditedLine) -> Vec<Key> {
     keys.sort_unstable();
     keys.dedup();
     keys
-}
-
-/// Whether a file may be edited at all.
-pub fn may_edit(real: &Path) -> bool {
-    real.starts_with("/etc")
 }

@@ -108,9 +108,17 @@ impl Target {
             );
         }
         let Some(directory) = drop_in::directory(&self.tree) else {
-            let message = "leads out of /etc, where nothing is changed: no drop-in can be placed";
+            let real = self.tree.directory(crate::sysctl::tree::OURS).map(|found| &found.real);
+            let (file, message) = match real.and_then(|real| self.tree.obstacle(real)) {
+                Some(obstacle) => {
+                    (obstacle.link.as_path(), format!("{obstacle}; no drop-in can be placed"))
+                }
+                None => {
+                    (ours, "leads to /run, which a reboot empties: no drop-in can be placed".into())
+                }
+            };
             self.problems
-                .push(Problem::new(Boot::NAME, Severity::Conflict, message).at(ours, None));
+                .push(Problem::new(Boot::NAME, Severity::Conflict, message).at(file, None));
             return true;
         };
         let text = drop_in::text(policy, desired);
@@ -200,10 +208,7 @@ impl Target {
         let place = &attempt.place;
         let ours = drop_in::present(&self.tree);
         let own = place.turn.as_ref().is_some_and(|turn| ours.contains(turn));
-        if attempt.pattern
-            || own
-            || is_credential(&place.file)
-            || !edited_line::may_edit(&place.real)
+        if attempt.pattern || own || is_credential(&place.file) || !self.tree.may_edit(&place.real)
         {
             return None;
         }
@@ -259,17 +264,24 @@ impl Target {
             }
         }
         self.problems.extend(conflicts.into_iter().filter_map(|(key, winner, contexts)| {
-            Some(conflict(key, *desired.values.get(&key)?, winner, &contexts.join(", ")))
+            let wanted = *desired.values.get(&key)?;
+            Some(conflict(&self.tree, key, wanted, winner, &contexts.join(", ")))
         }));
     }
 }
 
-fn conflict(key: Key, wanted: u32, winner: Option<&Attempt>, contexts: &str) -> Problem {
+fn conflict(
+    tree: &Tree,
+    key: Key,
+    wanted: u32,
+    winner: Option<&Attempt>,
+    contexts: &str,
+) -> Problem {
     let name = key.name();
     let problem = |message| Problem::new(Boot::NAME, Severity::Conflict, message);
     match winner {
         Some(winner) => {
-            let (said, why_not) = (said(winner), why_not(winner));
+            let (said, why_not) = (said(winner), why_not(tree, winner));
             problem(format!("{said} ({name}, {contexts}): {why_not}; wanted is {wanted}"))
                 .at(winner.place.file.clone(), Some(winner.place.line))
         }
@@ -296,16 +308,22 @@ fn said(winner: &Attempt) -> String {
 }
 
 /// Why it is left as it is.
-fn why_not(winner: &Attempt) -> &'static str {
+fn why_not(tree: &Tree, winner: &Attempt) -> String {
     if is_credential(&winner.place.file) {
-        "a credential is read after every file, and is never edited"
-    } else if !edited_line::may_edit(&winner.place.real) {
+        return "a credential is read after every file, and is never edited".to_owned();
+    }
+    if let Some(obstacle) = tree.obstacle(&winner.place.real) {
+        let link = obstacle.link.display();
+        return format!("no name of a drop-in sorts after it, and {link} is {obstacle}");
+    }
+    let why = if !tree.may_edit(&winner.place.real) {
         "no name of a drop-in sorts after it, and nothing outside /etc is edited"
     } else if winner.pattern {
         "no explicit line takes it out of the pattern, whose value other settings share"
     } else {
         "no name of a drop-in sorts after it, and no edit of this line helps"
-    }
+    };
+    why.to_owned()
 }
 
 /// Whether a file is read as a credential, by its name.

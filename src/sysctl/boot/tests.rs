@@ -275,7 +275,7 @@ fn what_can_not_be_read_stops_every_change_unless_only_root_may_look() {
 }
 
 #[test]
-fn nothing_outside_etc_is_edited() {
+fn a_vendors_file_behind_a_link_is_not_edited() {
     let tree = Tree::with(&[
         ("/usr/share/sysctl.conf", ONE),
         ("/etc/sysctl.conf", "-> ../usr/share/sysctl.conf"),
@@ -289,20 +289,40 @@ fn nothing_outside_etc_is_edited() {
             "Conflict /usr/lib/credstore/sysctl.extra:2: sets 3 (net.ipv4.tcp_keepalive_time, boot, \
              systemd-sysctl): a credential is read after every file, and is never edited; wanted is 600",
             "Conflict /etc/sysctl.conf:1: sets 1 (net.ipv4.tcp_keepalive_time, procps): no name of a \
-             drop-in sorts after it, and nothing outside /etc is edited; wanted is 600",
+             drop-in sorts after it, and /etc/sysctl.conf is a link that leads to \
+             /usr/share/sysctl.conf, which belongs to a package or a store and is not edited: put a \
+             file of this host's own in the link's place; wanted is 600",
         ]
     );
     assert_eq!(tree.get("/usr/share/sysctl.conf").unwrap(), ONE);
 }
 
 #[test]
-fn a_directory_that_leads_out_of_etc_takes_no_drop_in() {
+fn a_directory_that_leads_to_a_vendors_takes_no_drop_in() {
     let tree = Tree::with(&[("/usr/lib/sysctl.d/a.conf", ONE)]);
     std::fs::remove_dir(tree.path("/etc/sysctl.d")).unwrap();
     tree.put("/etc/sysctl.d", "-> ../usr/lib/sysctl.d");
     let report = tree.enforce(&desired(600));
     assert!(!report.in_force() && report.outcomes.is_empty());
-    assert!(shown(&report)[0].starts_with("Conflict /etc/sysctl.d: leads out of /etc"));
+    let begins = "Conflict /etc/sysctl.d: a link that leads to /usr/lib/sysctl.d, which belongs";
+    assert!(shown(&report)[0].starts_with(begins), "{report:#?}");
+}
+
+#[test]
+fn files_and_drop_ins_on_a_volume_that_etc_links_to_are_kept() {
+    let tree = Tree::with(&[
+        ("/persist/sysctl.conf", ONE),
+        ("/etc/sysctl.conf", "-> ../persist/sysctl.conf"),
+        ("/persist/sysctl.d/a.conf", ONE),
+    ]);
+    std::fs::remove_dir(tree.path("/etc/sysctl.d")).unwrap();
+    tree.put("/etc/sysctl.d", "-> ../persist/sysctl.d");
+    let report = tree.enforce(&desired(600));
+    assert!(report.in_force(), "{report:#?}");
+    assert_ne!(tree.get("/persist/sysctl.conf").unwrap(), ONE);
+    assert!(tree.enforce(&Desired::default()).in_force());
+    assert_eq!(tree.get("/persist/sysctl.conf").unwrap(), ONE);
+    assert_eq!(std::fs::read_dir(tree.path("/persist/sysctl.d")).unwrap().count(), 1);
 }
 
 #[test]

@@ -34,8 +34,15 @@ pub struct Entered {
 /// # Errors
 /// What `open(2)` and `setns(2)` say.
 pub fn current(host: &Host, path: &Path, known: Option<Entered>) -> Result<Option<Entered>, Errno> {
+    let located = host.locate(path);
+    // Before it is opened: a device would notice.
+    match rustix::fs::statfs(&located) {
+        Ok(found) if found.f_type == NSFS => {}
+        Ok(_) | Err(Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(error),
+    }
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let namespace = match rustix::fs::open(host.locate(path), flags, Mode::empty()) {
+    let namespace = match rustix::fs::open(located, flags, Mode::empty()) {
         Err(Errno::NOENT) => return Ok(None),
         other => other?,
     };
