@@ -22,6 +22,7 @@ mod client;
 mod diff;
 mod explain;
 mod hops;
+mod pause;
 mod reload;
 mod restore;
 mod sessions;
@@ -124,6 +125,22 @@ enum Command {
         #[arg(long)]
         user: bool,
     },
+    /// Stop corrections for a while: 30s, 10m, 2h, at most 30d
+    ///
+    /// The daemon goes on reporting. A pause survives its restart and a reboot.
+    ///
+    /// It needs neither a daemon nor a valid policy. `status` shows it.
+    ///
+    /// Exits 0, or 2 on an error.
+    Pause {
+        /// How long, as times in the policy
+        #[arg(value_name = "TIME", value_parser = pause::time)]
+        time: u32,
+    },
+    /// End a pause: what drifted meanwhile is corrected at once
+    ///
+    /// Exits 0, or 2 on an error.
+    Resume,
     /// Undo everything that this tool ever changed
     ///
     /// Exits 0 when done, 1 when not all, 2 on an error, as while the daemon runs.
@@ -189,6 +206,8 @@ pub fn run() -> ExitCode {
         Command::Hops => hops::run(&invocation),
         Command::Validate => validate::run(&invocation),
         Command::Reload { user } => reload::run(&invocation, user),
+        Command::Pause { time } => pause::pause(&invocation, time),
+        Command::Resume => pause::resume(&invocation),
         Command::Restore => restore::run(&invocation),
     };
     ExitCode::from(if invocation.lost.get() { ERROR } else { code })

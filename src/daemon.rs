@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::host::Host;
 use crate::policy::Policy;
@@ -19,6 +19,7 @@ use crate::ssh_client::{SshClient, Whose};
 use crate::sysctl::boot::Boot;
 use crate::sysctl::live::Live;
 
+mod braking;
 mod kinds;
 pub mod metrics_file;
 pub mod pace;
@@ -99,6 +100,7 @@ async fn serve(host: Host, policy: Policy, whose: Whose) -> std::io::Result<u8> 
     }
     loop {
         // Every branch is cancel-safe: what it would have taken is still there at the next turn.
+        let brake_over = daemon.brake_over;
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
@@ -106,6 +108,7 @@ async fn serve(host: Host, policy: Policy, whose: Whose) -> std::io::Result<u8> 
             heard = daemon.watches.heard() => daemon.take_in(heard),
             Some(seen) = daemon.reports.recv() => daemon.take(seen),
             Some(()) = daemon.policy_changed.recv() => daemon.reload_if_changed(),
+            () = braking::over(brake_over) => daemon.look_at_brake(),
             () = tick(&mut ping) => daemon.ping(),
         }
     }
@@ -139,6 +142,10 @@ struct Daemon {
     witness: Option<Witness>,
     service: Service,
     state: State,
+    /// How often a pause has begun or ended.
+    brake_turns: u64,
+    /// When the pause is over, unless it is ended before.
+    brake_over: Option<Instant>,
 }
 
 impl Daemon {
@@ -146,7 +153,8 @@ impl Daemon {
         let mut state = State::default();
         state.tell_policy(&policy);
         let policy = Arc::new(policy);
-        let (orders, _) = watch::channel(Orders { generation: 1, policy: Arc::clone(&policy) });
+        let (orders, _) =
+            watch::channel(Orders { generation: 1, policy: Arc::clone(&policy), brake: 0 });
         let (reporting, reports) = mpsc::channel(16);
         let policy_due = Arc::new(Due::default());
         let policy_changed = reconciler::settled(Arc::clone(&policy_due));
@@ -166,7 +174,10 @@ impl Daemon {
             witness: None,
             service: Service::default(),
             state,
+            brake_turns: 0,
+            brake_over: None,
         };
+        daemon.watch_brake();
         daemon.watch_policy();
         daemon.call_witness();
         daemon.spawn_all();
@@ -182,10 +193,11 @@ impl Daemon {
         self.hear(&heard.names);
     }
 
-    fn hear(&self, names: &Names) {
+    fn hear(&mut self, names: &Names) {
         for name in names {
             match self.reconcilers.get(&**name) {
                 Some(reconciler) => reconciler.due.mark(),
+                None if &**name == watches::BRAKE => self.look_at_brake(),
                 None => self.policy_due.mark(),
             }
         }

@@ -14,6 +14,9 @@ use crate::sysctl::boot::Boot;
 use crate::sysctl::live::Live;
 use crate::sysctl::live::named::Named;
 
+/// The locks under which they are changed.
+pub const LOCKS: [&str; 5] = [Live::LOCK, Named::LOCK, Boot::LOCK, Sshd::LOCK, SshClient::LOCK];
+
 /// All resources, with what they keep open; the instances of sshd are found anew for each pass.
 #[derive(Debug, Default)]
 pub struct Governed {

@@ -19,6 +19,7 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
+pub mod brake;
 pub mod cli;
 pub mod client;
 pub mod daemon;

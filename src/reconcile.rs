@@ -77,6 +77,11 @@ pub trait Resource {
     /// Carries out the plan, as far as it gets; errors are data in the outcomes.
     fn apply(&self, host: &Host, plan: &Plan<Self::Change>) -> Vec<Outcome>;
 
+    /// Whether a change makes good what we broke, so that it is made even under [`Mode::Paused`].
+    fn makes_good(_change: &Self::Change) -> bool {
+        false
+    }
+
     /// The files and directories whose change can change the observation: what to watch.
     fn watched(&self, observed: &Self::Observed) -> BTreeSet<PathBuf>;
 
@@ -170,6 +175,9 @@ pub enum Mode {
     Enforce,
     /// Drift is reported, nothing is changed.
     Audit,
+    /// The same for as long as a pause lasts; but an sshd that we lost is started. No policy says
+    /// this.
+    Paused,
 }
 
 /// A change that is planned and not done, in both forms in which it is shown.
@@ -200,6 +208,7 @@ impl Mode {
         match self {
             Self::Enforce => "enforce",
             Self::Audit => "audit",
+            Self::Paused => "paused",
         }
     }
 }
@@ -285,20 +294,22 @@ pub fn reconcile<R: Resource>(
     desired: &R::Desired,
     mode: Mode,
 ) -> Report {
-    reconcile_if(resource, host, desired, mode, |_| true)
+    reconcile_if(resource, host, desired, mode, |_| true, |_| Ok(true))
 }
 
-/// The same, with a last word: `may` is asked, with the rows as found, before anything is changed.
-/// Where it says no, what would have been done stays pending.
+/// The same, for a caller who is asked before anything is changed: `may` with the rows as found, and
+/// `last_word` with the plan, when the lock is held. Where one of them says no, what would have been
+/// done stays pending.
 pub fn reconcile_if<R: Resource>(
     resource: &R,
     host: &Host,
     desired: &R::Desired,
     mode: Mode,
     may: impl FnOnce(&[Setting]) -> bool,
+    last_word: impl FnOnce(&Plan<R::Change>) -> Result<bool, HostError>,
 ) -> Report {
     let start = Instant::now();
-    let (observed, plan) = match look(resource, host, desired) {
+    let (observed, mut plan) = match look(resource, host, desired) {
         Ok(seen) => seen,
         Err(error) => return Report::unobservable(R::NAME, &error, start.elapsed()),
     };
@@ -313,17 +324,24 @@ pub fn reconcile_if<R: Resource>(
         listening: resource.listening(&observed),
         took: Duration::ZERO,
     };
-    if mode == Mode::Enforce {
-        match resource.remember(host, desired, &observed) {
-            Ok(notes) => {
-                if !plan.changes.is_empty() && may(&plan.settings) {
-                    correct(resource, host, desired, &plan, &mut report);
-                }
-                report.problems.extend(notes);
+    let remembered = match mode {
+        Mode::Enforce => resource.remember(host, desired, &observed),
+        Mode::Audit | Mode::Paused => Ok(Vec::new()),
+    };
+    match mode {
+        Mode::Enforce => {}
+        Mode::Audit => plan.changes.clear(),
+        Mode::Paused => plan.changes.retain(R::makes_good),
+    }
+    match remembered {
+        Ok(notes) => {
+            if !plan.changes.is_empty() && may(&plan.settings) {
+                correct(resource, host, desired, &plan, last_word, &mut report);
             }
-            Err(error) => {
-                report.problems.push(Problem::new(R::NAME, Severity::Blocked, unrecorded(&error)));
-            }
+            report.problems.extend(notes);
+        }
+        Err(error) => {
+            report.problems.push(Problem::new(R::NAME, Severity::Blocked, unrecorded(&error)));
         }
     }
     report.took = start.elapsed();
@@ -342,10 +360,15 @@ fn correct<R: Resource>(
     host: &Host,
     desired: &R::Desired,
     plan: &Plan<R::Change>,
+    last_word: impl FnOnce(&Plan<R::Change>) -> Result<bool, HostError>,
     report: &mut Report,
 ) {
     report.outcomes = match host.lock(R::LOCK) {
-        Ok(_held) => resource.apply(host, plan),
+        Ok(_held) => match last_word(plan) {
+            Ok(true) => resource.apply(host, plan),
+            Ok(false) => return,
+            Err(error) => vec![Outcome::of_look("record what is to be changed", || Err(error))],
+        },
         Err(error) => vec![Outcome::of("take the lock", || Err(error))],
     };
     match look(resource, host, desired) {

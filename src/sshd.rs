@@ -284,6 +284,10 @@ impl Resource for Sshd {
         outcomes
     }
 
+    fn makes_good(change: &plan::Change) -> bool {
+        matches!(change, plan::Change::Start { .. })
+    }
+
     fn watched(&self, observed: &Observed) -> BTreeSet<PathBuf> {
         observed.watched.clone()
     }

@@ -98,7 +98,9 @@ fn usage_errors_go_to_stderr_and_help_to_stdout() {
     assert!(stderr.contains("check"), "{stderr}");
     let (code, stdout, _) = outcome(&keepalive(Path::new("/"), &["--help"]));
     assert_eq!(code, 0);
-    for command in ["daemon", "check", "diff", "apply", "status", "validate", "restore"] {
+    for command in
+        ["daemon", "check", "diff", "apply", "pause", "resume", "status", "validate", "restore"]
+    {
         assert!(stdout.contains(&format!("\n  {command} ")), "{command} is not in the help");
     }
 }
@@ -112,6 +114,8 @@ fn help_fits_into_80_columns() {
         "check",
         "diff",
         "apply",
+        "pause",
+        "resume",
         "status",
         "sessions",
         "explain",

@@ -144,3 +144,9 @@ fn metrics() {
 fn policy() {
     passes("policy.sh");
 }
+
+/// A brake for people: `pause`, `resume`, `apply --confirm`, `confirm`.
+#[test]
+fn hostile_brake() {
+    passes("hostile-brake.sh");
+}

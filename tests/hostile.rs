@@ -8,6 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+#[path = "hostile/brake.rs"]
+mod brake;
 #[path = "hostile/reading.rs"]
 mod reading;
 #[path = "hostile/showing.rs"]

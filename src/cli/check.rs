@@ -2,6 +2,7 @@
 
 use super::watch::watching;
 use super::{ERROR, Invocation, Watch};
+use crate::brake;
 use crate::governed::Governed;
 use crate::reconcile::{Mode, Report, Resource};
 use crate::report::json;
@@ -20,6 +21,8 @@ fn once(invocation: &Invocation) -> (u8, bool) {
     let mut reports = Governed::default().reconcile(&invocation.host, &policy, Mode::Audit);
     let containers = containers::notices(&invocation.host, &policy.sysctl, &policy.namespaces);
     reports.push(Report::of_problems(Live::NAME, containers));
+    let paused = brake::look(&invocation.host).notice().into_iter().collect();
+    reports.push(Report::of_problems(brake::NAME, paused));
     let read = invocation.print(&json::Check::of(&reports), || {
         text::check(&reports, policy.mode, Style::of_stdout())
     });

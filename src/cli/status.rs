@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::watch::watching;
 use super::{Invocation, Watch, complain};
+use crate::brake::{self, Brake};
 use crate::escape;
 use crate::reconcile::Value;
 use crate::report::status::{Status, now};
@@ -37,7 +38,16 @@ fn once(invocation: &Invocation, user: bool) -> (u8, bool) {
             (u8::from(!status.in_force), read)
         }
         Ok(None) => {
-            let data = json!({ "version": 1, "running": false });
+            let brake = match user {
+                true => Brake::Off,
+                false => brake::look(&invocation.host),
+            };
+            let data = json!({
+                "version": 1,
+                "running": false,
+                "paused": brake.sentence(),
+                "paused_until": brake.until(),
+            });
             let read = invocation.print(&data, || {
                 let (manager, look) =
                     if user { ("systemctl --user", "client show") } else { ("systemctl", "check") };
@@ -45,7 +55,10 @@ fn once(invocation: &Invocation, user: bool) -> (u8, bool) {
                     "The daemon does not run. `{manager} start keepalive-policy` starts it, \
                      `keepalive-policy {look}` looks without it."
                 );
-                hanging("", 0, &sentence)
+                let paused = brake
+                    .sentence()
+                    .map(|sentence| hanging("", 0, &format!("Meanwhile {sentence}.")));
+                hanging("", 0, &sentence) + &paused.unwrap_or_default()
             });
             (NOT_RUNNING, read)
         }
@@ -87,6 +100,9 @@ fn render(status: &Status, now: u64, style: Style) -> String {
 /// A line for each thing that somebody should know.
 fn troubles(status: &Status, style: Style) -> String {
     let mut text = String::new();
+    if let Some(sentence) = &status.paused {
+        let _ = writeln!(text, "  paused      {}", escape::line(sentence));
+    }
     // The findings of a policy stand on several lines, the first of which has the place.
     if let Some(finding) = status.policy_refused.as_deref().and_then(|text| text.lines().next()) {
         let finding = escape::line(finding);

@@ -73,6 +73,12 @@ impl Daemon {
         }
     }
 
+    /// What every reconciler shall go by.
+    pub(super) fn orders(&self) -> Orders {
+        let (generation, brake) = (self.generation, self.brake_turns);
+        Orders { generation, policy: Arc::clone(&self.policy), brake }
+    }
+
     /// The policy as its files have it now, if it can be kept here.
     fn load(&self) -> Result<Policy, String> {
         let policy = policy::load(&self.policy.path).map_err(|rejection| rejection.to_string())?;
@@ -96,9 +102,7 @@ impl Daemon {
         // What was declared may have come from a fragment that was not there before.
         self.watch_policy();
         // Fails only when no reconciler is left, and then nothing is to be told.
-        let _ = self
-            .orders
-            .send(Orders { generation: self.generation, policy: Arc::clone(&self.policy) });
+        let _ = self.orders.send(self.orders());
         self.spawn_instances();
     }
 

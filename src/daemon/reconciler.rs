@@ -11,9 +11,10 @@ use tokio::time::{sleep_until, timeout};
 use super::pace::{Name, Pace, Pass};
 use super::threads;
 use super::trigger::Trigger;
+use crate::brake;
 use crate::host::Host;
 use crate::policy::Policy;
-use crate::reconcile::{Mode, Report, Resource, Setting, reconcile_if};
+use crate::reconcile::{Mode, Plan, Report, Resource, Setting, reconcile_if};
 
 /// A writer that is not done yet writes again within this time; then the file is read.
 const SETTLED: Duration = Duration::from_millis(50);
@@ -31,6 +32,8 @@ pub struct Orders {
     pub generation: u64,
     /// The policy.
     pub policy: Arc<Policy>,
+    /// Grows by one each time that a pause begins or ends.
+    pub brake: u64,
 }
 
 /// A report on its way to the daemon.
@@ -42,7 +45,7 @@ pub struct Seen {
     pub trigger: Trigger,
     /// Of the policy that was applied.
     pub generation: u64,
-    /// Whether that policy enforces.
+    /// Whether it was enforced.
     pub mode: Mode,
     /// What it saw and did.
     pub report: Report,
@@ -184,16 +187,15 @@ where
         let passed = pass(Arc::clone(&resource), host.clone(), &kind, &orders.policy, pace).await;
         wiring.busy.end();
         // The task of a pass ends without a report only when the runtime is being torn down.
-        let Some((report, after)) = passed else { return };
+        let Some((report, mode, after)) = passed else { return };
         pace = after;
         let (generation, contested) = (orders.generation, pace.contested());
-        let mode = orders.policy.mode;
         let name = wiring.name.clone();
         let seen = Seen { name, trigger, generation, mode, report, contested };
         if wiring.reports.send(seen).await.is_err() {
             return;
         }
-        match next(&kind, &orders.policy, &pace, &mut wiring).await {
+        match next(&kind, &orders, &pace, &mut wiring).await {
             Some(reason) => trigger = reason,
             None => return,
         }
@@ -206,7 +208,7 @@ async fn pass<R>(
     kind: &Kind<R>,
     policy: &Policy,
     pace: Pace,
-) -> Option<(Report, Pace)>
+) -> Option<(Report, Mode, Pace)>
 where
     R: Resource + Send + Sync + 'static,
     R::Desired: Send + 'static,
@@ -215,13 +217,19 @@ where
     let pass = move || {
         let mut pace = pace;
         let mut held = false;
-        let report = reconcile_if(&*resource, &host, &desired, mode, |found| {
+        let is_paused = || brake::look(&host).is_on();
+        let mode = if mode == Mode::Enforce && is_paused() { Mode::Paused } else { mode };
+        let may = |found: &[Setting]| {
             held = !pace.may_correct(Instant::now(), &drifted(found));
             !held
-        });
+        };
+        // Under the lock once more: who sets the brake waits for the locks, and then nothing is
+        // corrected any more.
+        let last_word = |_: &Plan<R::Change>| Ok(mode == Mode::Paused || !is_paused());
+        let report = reconcile_if(&*resource, &host, &desired, mode, may, last_word);
         let became = became(&report, mode, held);
         pace.record(Instant::now(), report.took, became, &drifted(&report.found));
-        (report, pace)
+        (report, mode, pace)
     };
     match kind.manner {
         Manner::AtOnce => Some(pass()),
@@ -235,6 +243,9 @@ fn drifted(rows: &[Setting]) -> BTreeSet<Name> {
 
 fn became(report: &Report, mode: Mode, held: bool) -> Pass {
     if mode == Mode::Audit {
+        Pass::Quiet
+    } else if mode == Mode::Paused && report.outcomes.is_empty() {
+        // What is wrong stays so without anything being tried.
         Pass::Quiet
     } else if held {
         Pass::Held
@@ -252,11 +263,11 @@ fn became(report: &Report, mode: Mode, held: bool) -> Pass {
 /// Waits for the next reason; `None` when the daemon stops.
 async fn next<R: Resource>(
     kind: &Kind<R>,
-    policy: &Policy,
+    orders: &Orders,
     pace: &Pace,
     wiring: &mut Wiring,
 ) -> Option<Trigger> {
-    let mut every = (kind.resync)(policy);
+    let mut every = (kind.resync)(&orders.policy);
     if wiring.deaf.load(Ordering::Relaxed) {
         every = every.min(POLL);
     }
@@ -269,7 +280,7 @@ async fn next<R: Resource>(
     let reason = tokio::select! {
         changed = wiring.orders.changed() => {
             changed.ok()?;
-            return Some(Trigger::Policy);
+            return Some(ordered(orders, &wiring.orders));
         }
         () = wiring.due.marked() => {
             if kind.manner == Manner::Settled {
@@ -283,12 +294,20 @@ async fn next<R: Resource>(
         tokio::select! {
             changed = wiring.orders.changed() => {
                 changed.ok()?;
-                return Some(Trigger::Policy);
+                return Some(ordered(orders, &wiring.orders));
             }
             () = sleep_until(then.into()) => {}
         }
     }
     Some(reason)
+}
+
+/// What the new orders are about.
+fn ordered(before: &Orders, now: &watch::Receiver<Orders>) -> Trigger {
+    match now.borrow().generation == before.generation {
+        true => Trigger::Brake,
+        false => Trigger::Policy,
+    }
 }
 
 async fn settle(due: &Due) {

@@ -9,10 +9,11 @@ use super::reconciler::{POLL, Seen};
 use super::rival;
 use super::service::Service;
 use super::trigger::Trigger;
+use crate::brake::Brake;
 use crate::escape;
 use crate::host::Host;
 use crate::policy::Policy;
-use crate::reconcile::{Outcome, Report, Resource, Setting, micros};
+use crate::reconcile::{Mode, Outcome, Report, Resource, Setting, micros};
 use crate::report::journal::{Event, Kind, Told, Weight, Writer, say, say_lines};
 use crate::report::metrics::{self, Counts};
 use crate::report::status::{self, LastDrift, Status};
@@ -43,6 +44,7 @@ pub struct State {
     written: Option<Status>,
     write_failed: bool,
     metrics: Option<MetricsFile>,
+    brake: Brake,
 }
 
 impl Default for State {
@@ -64,6 +66,7 @@ impl Default for State {
             written: None,
             write_failed: false,
             metrics: None,
+            brake: Brake::Off,
         }
     }
 }
@@ -225,7 +228,9 @@ impl State {
     pub fn publish(&mut self, host: &Host, policy: &Policy, service: &mut Service) {
         let reports: Vec<Report> = self.reports.values().cloned().collect();
         let tally = Tally::of(settings(&reports));
-        let summary = status::sentence(tally, policy.mode, self.last_drift.as_ref());
+        let pause = self.brake.brief();
+        let last = self.last_drift.as_ref();
+        let summary = status::sentence(tally, policy.mode, pause.as_deref(), last);
         service.status(&summary);
         self.publish_metrics(&reports, policy);
         let status = self.status(&reports, policy, summary);
@@ -268,6 +273,8 @@ impl State {
             contested: self.contested.values().flatten().map(|name| (*name).to_owned()).collect(),
             unheard: self.counts.unheard_total(),
             listening: reports.iter().filter_map(|report| report.listening.clone()).collect(),
+            paused: self.brake.sentence(),
+            paused_until: self.brake.until(),
             settings,
             problems,
         }
@@ -292,7 +299,8 @@ impl State {
                     .filter_map(|report| report.listening.as_ref())
                     .map(|found| (found.unit.as_str(), found.listens))
                     .collect(),
-                enforcing: policy.mode == crate::reconcile::Mode::Enforce,
+                enforcing: policy.mode == Mode::Enforce && !self.brake.is_on(),
+                paused: self.brake.is_on(),
                 policy_loaded: self.policy_loaded,
                 started: self.since,
             };
@@ -342,6 +350,25 @@ impl State {
         for notice in &policy.notices {
             say(Weight::Info, Kind::Policy, notice);
         }
+    }
+
+    /// Takes in what the brake is now, and says what became of it; whether that is another one.
+    pub fn take_brake(&mut self, brake: Brake) -> bool {
+        let is_news = self.brake.is_other(&brake);
+        if is_news {
+            match brake.sentence() {
+                Some(sentence) => {
+                    let weight = if brake.is_planned() { Weight::Info } else { Weight::Error };
+                    say(weight, Kind::Paused, &sentence);
+                }
+                None => {
+                    let message = "the pause is over: corrections are made again";
+                    say(Weight::Info, Kind::Resumed, message);
+                }
+            }
+        }
+        self.brake = brake;
+        is_news
     }
 
     /// Says what can't be watched, once for each reason.

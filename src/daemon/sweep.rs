@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::brake;
 use crate::host::Host;
 use crate::policy::Policy;
 use crate::reconcile::{Mode, Resource};
@@ -18,9 +19,9 @@ const PLACES: [&str; 5] =
     ["/etc/ssh/sshd_config.d", "/etc/ssh/ssh_config.d", "/etc/ssh", "/etc/sysctl.d", "/etc"];
 
 /// Removes them, under the locks: another process that is writing now keeps its own. Audit mode
-/// leaves even these alone.
+/// leaves even these alone, and so does a pause.
 pub fn leftovers(host: &Host, policy: &Policy, whose: &Whose) {
-    if policy.mode == Mode::Audit {
+    if policy.mode == Mode::Audit || brake::look(host).is_on() {
         return;
     }
     let (names, mut places): (_, BTreeSet<PathBuf>) = match whose {

@@ -15,6 +15,8 @@ pub enum Trigger {
     Policy,
     /// The last pass did not succeed.
     Retry,
+    /// A pause began or ended.
+    Brake,
 }
 
 impl Trigger {
@@ -27,6 +29,7 @@ impl Trigger {
             Self::Resync => "resync",
             Self::Policy => "policy",
             Self::Retry => "retry",
+            Self::Brake => "pause",
         }
     }
 }

@@ -13,6 +13,9 @@ use crate::sysctl::live::Live;
 /// The name under which the policy file itself is watched.
 pub const POLICY: &str = "policy";
 
+/// The name under which the record of a pause is watched.
+pub const BRAKE: &str = "brake";
+
 /// In a flood of events the values are looked at this often, which costs next to nothing,
 const LIVE_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -58,6 +61,11 @@ impl Watches {
     /// The directories that are watched.
     pub fn places(&self) -> impl Iterator<Item = &Path> {
         self.files.places()
+    }
+
+    /// The records of a pause.
+    pub fn set_brake(&mut self, files: &BTreeSet<PathBuf>) {
+        self.files.set(BRAKE, files);
     }
 
     /// The files of the policy.

@@ -146,6 +146,12 @@ impl Process {
         boot.trim().parse::<i64>().ok()?.checked_add(since)
     }
 
+    /// When it was started, in milliseconds of `CLOCK_BOOTTIME`, rounded down to a tick.
+    #[must_use]
+    pub const fn started_clock(&self) -> u64 {
+        self.started.saturating_mul(1_000 / TICKS)
+    }
+
     /// The TCP sockets that listen in its network namespace.
     #[must_use]
     pub fn listening(&self) -> BTreeSet<ListeningSocket> {

@@ -73,6 +73,8 @@ pub struct Now<'a> {
     pub listening: Vec<(&'a str, bool)>,
     /// Whether drift is undone, and not only reported.
     pub enforcing: bool,
+    /// Whether corrections are paused.
+    pub paused: bool,
     /// When the policy in force was taken over, in seconds since 1970.
     pub policy_loaded: u64,
     /// When the daemon started, in seconds since 1970.
@@ -87,8 +89,10 @@ pub fn render(counts: &Counts, now: &Now<'_>) -> String {
     page.sample("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     page.family("start_timestamp_seconds", "gauge", "When the daemon started.");
     page.sample("start_timestamp_seconds", &[], now.started);
-    page.family("enforcing", "gauge", "1 if drift is undone, 0 if it is only reported (audit).");
+    page.family("enforcing", "gauge", "1 if drift is undone, 0 if it is only reported.");
     page.sample("enforcing", &[], u64::from(now.enforcing));
+    page.family("paused", "gauge", "1 while corrections are paused by a person.");
+    page.sample("paused", &[], u64::from(now.paused));
     page.family(
         "policy_loaded_timestamp_seconds",
         "gauge",

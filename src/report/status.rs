@@ -60,6 +60,13 @@ pub struct Status {
     /// Each sshd that ought to run, and whether it listens.
     #[serde(default)]
     pub listening: Vec<Listening>,
+    /// That corrections are paused, in a sentence.
+    #[serde(default)]
+    pub paused: Option<String>,
+    /// When they go on by themselves, in seconds since 1970; `None` where they are not paused, or
+    /// don't.
+    #[serde(default)]
+    pub paused_until: Option<u64>,
     /// The rows, as in `check`.
     pub settings: Vec<Json>,
     /// The problems, as in `check`.
@@ -78,12 +85,15 @@ pub struct LastDrift {
     pub corrected_in_us: Option<u64>,
 }
 
-/// The sentence for `STATUS=`.
+/// The sentence for `STATUS=`. `pause` says in a few words that corrections are paused.
 #[must_use]
-pub fn sentence(tally: Tally, mode: Mode, last: Option<&LastDrift>) -> String {
+pub fn sentence(tally: Tally, mode: Mode, pause: Option<&str>, last: Option<&LastDrift>) -> String {
     let mut text = tally.to_string();
     if mode == Mode::Audit {
         text.push_str(" (audit: nothing is changed)");
+    }
+    if let Some(pause) = pause {
+        text.push_str(&format!(", {pause}"));
     }
     if let Some(drift) = last {
         text.push_str(&format!(", last drift {}", clock(drift.at)));
@@ -183,4 +193,24 @@ pub fn monotonic() -> u64 {
 pub fn clock(at: u64) -> String {
     let day = at % 86_400;
     format!("{:02}:{:02}:{:02} UTC", day / 3600, day / 60 % 60, day % 60)
+}
+
+/// Day and time of day, `2026-11-27 12:31:07 UTC`.
+#[must_use]
+pub fn date(at: u64) -> String {
+    let (year, month, day) = civil(at / 86_400);
+    format!("{year:04}-{month:02}-{day:02} {}", clock(at))
+}
+
+/// The date of a day that is given by its number since 1970-01-01, in the Gregorian calendar.
+fn civil(days: u64) -> (u64, u64, u64) {
+    // Years that begin in March have their leap day at the end; 400 of them are 146,097 days.
+    let days = days.saturating_add(719_468);
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let date = day - (153 * month + 2) / 5 + 1;
+    let (month, wrapped) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (era * 400 + year + wrapped, month, date)
 }

@@ -88,7 +88,7 @@ pub fn check(reports: &[Report], mode: Mode, style: Style) -> String {
             "`keepalive-policy diff` shows what would be changed, `keepalive-policy apply` does it."
                 .to_owned()
         }
-        Mode::Audit => audited("keepalive-policy diff"),
+        Mode::Audit | Mode::Paused => audited("keepalive-policy diff"),
     };
     verdicts(reports, &advice, style)
 }
@@ -151,7 +151,7 @@ pub fn applied(reports: &[Report], mode: Mode, diff: &str, style: Style) -> Stri
     let advice = match mode {
         // A step failed, or what it did had no effect; to do it again is no advice.
         Mode::Enforce => BY_HAND.to_owned(),
-        Mode::Audit => audited(diff),
+        Mode::Audit | Mode::Paused => audited(diff),
     };
     text.push_str(&verdicts(reports, &advice, style));
     text

@@ -92,9 +92,10 @@ pub(super) fn would(report: &Report, mode: Mode) -> Option<Event> {
         report.pending.iter().flat_map(|pending| brief(&pending.text)).collect();
     Some(Event {
         message: format!(
-            "{}: would {} (audit: nothing is changed)",
+            "{}: would {} ({}: nothing is changed)",
             report.resource,
-            steps.join(", ")
+            steps.join(", "),
+            mode.as_str()
         ),
         ..Event::plain(Kind::Would, report.resource)
     })

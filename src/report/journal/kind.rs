@@ -61,6 +61,10 @@ kinds! {
     Unheard = "unheard", "aafeacc8a9f04a69aaeda7bf8ad7f9d0";
     /// Worth knowing.
     Notice = "notice", "04cadf58daf34dabbaaf3b55c80cea43";
+    /// Corrections are paused.
+    Paused = "paused", "b0b0603e302b4d8b91182329642856fe";
+    /// A pause is over, corrections go on.
+    Resumed = "resumed", "e2e7254456f54e22ac12b48b320db4a8";
     /// The daemon ends.
     Stop = "stop", "2ba5d61aaf8942169692822fcab2af6a";
 }

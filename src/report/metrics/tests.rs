@@ -20,6 +20,7 @@ fn page() -> String {
         ],
         listening: vec![("ssh.service", true), ("sftp.service", false)],
         enforcing: true,
+        paused: false,
         policy_loaded: 1_700_000_000,
         started: 1_600_000_000,
     };
@@ -33,6 +34,7 @@ fn samples_are_what_was_counted() {
         "keepalive_policy_enforcing 1",
         "keepalive_policy_sshd_listening{unit=\"ssh.service\"} 1",
         "keepalive_policy_sshd_listening{unit=\"sftp.service\"} 0",
+        "keepalive_policy_paused 0",
         "keepalive_policy_policy_loaded_timestamp_seconds 1700000000",
         "keepalive_policy_policy_loads_total{result=\"taken\"} 1",
         "keepalive_policy_setting_in_force{resource=\"sysctl\",setting=\"net.ipv4.tcp_keepalive_time\",context=\"live\"} 1",
