@@ -3,7 +3,6 @@
 //! Paths given to a [`Host`] are those that the host itself uses (`/etc/ssh/sshd_config`), also
 //! with `--root DIR`: symbolic links are then followed inside DIR, as a chroot would.
 
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -28,6 +27,7 @@ mod place;
 pub mod presence;
 pub mod private_directory;
 pub mod process;
+pub mod program;
 pub mod replace;
 pub mod sock_diag;
 pub mod systemd;
@@ -136,16 +136,6 @@ impl Host {
     #[must_use]
     pub fn runtime_dir(&self) -> &Path {
         &self.runtime_dir
-    }
-
-    /// The first of `candidates` that is an executable file of *this machine*: a tree given by
-    /// `--root` is judged by the programs of the machine that looks at it.
-    #[must_use]
-    pub fn program(candidates: &[&str]) -> Option<OsString> {
-        candidates
-            .iter()
-            .find(|path| rustix::fs::access(**path, rustix::fs::Access::EXEC_OK).is_ok())
-            .map(OsString::from)
     }
 }
 

@@ -182,8 +182,11 @@ impl SshClient {
             }
         }
         let program = Path::new("/usr/bin/ssh");
-        let installed =
-            if host.is_live() { judge::program().is_some() } else { host.exists(program) };
+        let installed = if host.is_live() {
+            !matches!(judge::program(), Ok(None))
+        } else {
+            host.exists(program)
+        };
         Ok(Observed {
             installed,
             modes,

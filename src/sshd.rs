@@ -182,7 +182,9 @@ impl Resource for Sshd {
         let verdict = judged(host, &snapshot.tree, &service)?;
         let dump = match &verdict {
             judge::Verdict::Accepted(dump) => Some(dump),
-            judge::Verdict::Refused(_) | judge::Verdict::NoSshd => None,
+            judge::Verdict::Refused(_) | judge::Verdict::NoSshd | judge::Verdict::Unasked(_) => {
+                None
+            }
         };
         let freshness = service.freshness(host, &snapshot.tree, dump);
         let listening = service.listening(host, &snapshot.tree, dump);
@@ -312,7 +314,9 @@ impl Observed {
     fn dump(&self) -> Option<&judge::Dump> {
         match &self.verdict {
             judge::Verdict::Accepted(dump) => Some(dump),
-            judge::Verdict::Refused(_) | judge::Verdict::NoSshd => None,
+            judge::Verdict::Refused(_) | judge::Verdict::NoSshd | judge::Verdict::Unasked(_) => {
+                None
+            }
         }
     }
 

@@ -1,11 +1,12 @@
 //! Who runs this program, and where that user keeps things.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::host::program::TrustedProgram;
 use crate::host::{Host, HostError};
 use crate::ssh_client::tree::UserFile;
 
@@ -45,7 +46,7 @@ impl User {
             ));
         }
         let number = uid.to_string();
-        let said = Host::run(OsStr::new("getent"), ["passwd", number.as_str()], LIMIT)?;
+        let said = TrustedProgram::named("getent")?.run(["passwd", number.as_str()], LIMIT)?;
         let mut fields = said.stdout.trim_ascii_end().split(|byte| *byte == b':');
         let (name, home) = (fields.next(), fields.nth(4));
         let (Some(name), Some(home)) = (name, home.filter(|home| home.starts_with(b"/"))) else {

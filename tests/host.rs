@@ -65,6 +65,12 @@ fn socket() {
     passes("socket.sh");
 }
 
+/// Rows of hostile input: what looks like sshd, and what is put in its place.
+#[test]
+fn hostile_programs() {
+    passes("hostile-programs.sh");
+}
+
 #[test]
 fn instances() {
     passes("instances.sh");

@@ -47,6 +47,9 @@ pub fn problems(sshd: &Observed) -> Vec<Problem> {
             }
         }));
     }
+    if let Verdict::Unasked(why) = &sshd.verdict {
+        problems.push(Problem::new(NAME, Severity::Blocked, named(sshd, why)));
+    }
     if !sshd.freshness.is_current() {
         let message = "sshd has not loaded what its files say: until it is reloaded, new sessions \
                        get the values from before";

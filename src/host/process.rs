@@ -5,15 +5,21 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
+use rustix::time::{ClockId, clock_gettime};
 
 use super::{Context, HostError};
 
 /// Kernel ticks in a second, as /proc counts them (`USER_HZ`): 100 on every architecture that this
 /// program is built for.
 const TICKS: u64 = 100;
+
+/// A process is started a moment before systemd notes the time, and its own time is rounded down to
+/// a tick: one that has got the id of an earlier one is later than that.
+const START_TOLERANCE: Duration = Duration::from_millis(100);
 
 /// A process that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +129,29 @@ impl Process {
         std::fs::read_link(format!("/proc/{}/exe", self.pid)).ok()
     }
 
+    /// Whether it runs as root by all of its four user ids: real, effective, saved, file system.
+    #[must_use]
+    pub fn is_roots(&self) -> bool {
+        let status = std::fs::read(format!("/proc/{}/status", self.pid)).unwrap_or_default();
+        is_roots(&String::from_utf8_lossy(&status))
+    }
+
+    /// Whether it is in this control group or one below, as systemd's `ControlGroup` names it.
+    #[must_use]
+    pub fn is_in_control_group(&self, group: &str) -> bool {
+        let text = std::fs::read(format!("/proc/{}/cgroup", self.pid)).unwrap_or_default();
+        is_in_control_group(&String::from_utf8_lossy(&text), group)
+    }
+
+    /// Whether it was started no later than this moment of `CLOCK_MONOTONIC`. The kernel counts a
+    /// process's start with the time that the machine slept, systemd without.
+    #[must_use]
+    pub fn was_started_by(&self, moment: Duration) -> bool {
+        let clock = |id| Duration::try_from(clock_gettime(id)).unwrap_or_default();
+        let slept = clock(ClockId::Boottime).saturating_sub(clock(ClockId::Monotonic));
+        Duration::from_millis(self.started * 1000 / TICKS) <= moment + slept + START_TOLERANCE
+    }
+
     /// The unit whose control group it is in.
     #[must_use]
     pub fn unit(&self) -> Option<String> {
@@ -161,6 +190,20 @@ impl Process {
             .flat_map(|table| listening(BufReader::new(table)))
             .collect()
     }
+}
+
+/// The line `Uid:` of `/proc/PID/status`.
+fn is_roots(status: &str) -> bool {
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    let ids: Vec<&str> = line.unwrap_or_default().split_ascii_whitespace().collect();
+    ids == ["0"; 4]
+}
+
+fn is_in_control_group(text: &str, group: &str) -> bool {
+    let (Some(own), Some(group)) = (control_group(text), group.strip_prefix('/')) else {
+        return false;
+    };
+    !group.is_empty() && Path::new(own).starts_with(group)
 }
 
 /// The unit in `/proc/PID/cgroup`: in the unified hierarchy, else in systemd's own.

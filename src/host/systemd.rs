@@ -1,11 +1,11 @@
 //! The service manager, asked through `systemctl`: what it says can be repeated by hand.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Duration;
 
 use super::command::Output;
+use super::program::TrustedProgram;
 use super::{Host, HostError};
 
 /// Enough for a `systemctl reload` that runs `sshd -t` first on a loaded machine.
@@ -100,7 +100,7 @@ impl Host {
 }
 
 fn systemctl(arguments: &[String], limit: Duration) -> Result<Output, HostError> {
-    Host::run(OsStr::new("systemctl"), arguments, limit)
+    TrustedProgram::named("systemctl")?.run(arguments, limit)
 }
 
 fn complaint(output: &Output) -> HostError {

@@ -85,7 +85,7 @@ fn of(sshd: &Observed) -> Listener {
 fn ports(sshd: &Observed) -> BTreeSet<u16> {
     match &sshd.verdict {
         Verdict::Accepted(dump) => listener::ports(dump),
-        Verdict::Refused(_) | Verdict::NoSshd => BTreeSet::from([22]),
+        Verdict::Refused(_) | Verdict::NoSshd | Verdict::Unasked(_) => BTreeSet::from([22]),
     }
 }
 

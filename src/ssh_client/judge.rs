@@ -6,7 +6,7 @@
 //! own files: such a tree is never shown to it.
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use super::Keyword;
 use super::evaluate::include::{Base, absolute};
 use super::evaluate::{Reading, Setting, Step};
 use super::tree::{Entry, Tree};
+use crate::host::program::{NotRun, TrustedProgram};
 use crate::host::{Host, HostError};
 use crate::reconcile::Value;
 use crate::sshd::dialect::Dialect;
@@ -45,9 +46,11 @@ pub enum Verdict {
 }
 
 /// The ssh of this machine.
-#[must_use]
-pub fn program() -> Option<OsString> {
-    Host::program(&PROGRAMS)
+///
+/// # Errors
+/// Why it must not be run.
+pub fn program() -> Result<Option<TrustedProgram>, NotRun> {
+    TrustedProgram::first(&PROGRAMS)
 }
 
 /// The grammar of the ssh that this machine has.
@@ -55,8 +58,8 @@ pub fn program() -> Option<OsString> {
 /// # Errors
 /// When it is there and can't be run.
 pub fn dialect() -> Result<Dialect, HostError> {
-    let Some(program) = program() else { return Ok(Dialect::default().of_client()) };
-    let said = Host::run(&program, [OsStr::new("-V")], LIMIT)?;
+    let Ok(Some(program)) = program() else { return Ok(Dialect::default().of_client()) };
+    let said = program.run([OsStr::new("-V")], LIMIT)?;
     Ok(Dialect::from_banner(&[said.stderr, said.stdout].concat()).unwrap_or_default().of_client())
 }
 
@@ -95,8 +98,12 @@ pub fn judge(
     if let Some(reason) = obstacle(reading) {
         return Ok(Verdict::Unasked(reason));
     }
-    let Some(program) = program() else {
-        return Ok(Verdict::Unasked("no ssh on this machine could judge it".to_owned()));
+    let program = match program() {
+        Ok(Some(program)) => program,
+        Ok(None) => {
+            return Ok(Verdict::Unasked("no ssh on this machine could judge it".to_owned()));
+        }
+        Err(not_run) => return Ok(Verdict::Unasked(not_run.to_string())),
     };
     let rewrite =
         |path: &Path, bytes: &[u8], prefix: &[u8]| copy(tree, path, bytes, prefix, reading);
@@ -105,7 +112,7 @@ pub fn judge(
     for name in hosts {
         let main = shadow.main().as_os_str();
         let arguments = [OsStr::new("-G"), OsStr::new("-F"), main, OsStr::new(name)];
-        let output = Host::run(&program, arguments, LIMIT)?;
+        let output = program.run(arguments, LIMIT)?;
         if !output.success() {
             let text = shadow.real_paths(&output.stderr);
             let files = tree.entries.keys().map(PathBuf::as_path).collect();

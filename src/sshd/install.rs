@@ -282,6 +282,7 @@ fn accepted(host: &Host, tree: &Tree, service: &Service) -> Result<Option<Dump>,
     match verdicts.into_iter().next() {
         Some(Verdict::Accepted(dump)) => Ok(Some(dump)),
         Some(Verdict::Refused(complaints)) => Err(Refusal::Refused(joined(&complaints))),
+        Some(Verdict::Unasked(why)) => Err(Refusal::Other(why)),
         Some(Verdict::NoSshd) | None => match &service.listener {
             Some(_) => Err(Refusal::Other("sshd runs, but its program is not found".to_owned())),
             None => Ok(None),

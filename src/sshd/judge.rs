@@ -11,9 +11,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::dialect::Dialect;
+use super::service::program::Program;
 use super::shadow::Shadow;
 use super::tree::Tree;
 use crate::host::command::Output;
+use crate::host::program::TrustedProgram;
 use crate::host::{Host, HostError};
 
 pub mod connection;
@@ -27,9 +29,6 @@ mod tests;
 pub use connection::Connection;
 pub use dump::Dump;
 pub use words::Complaint;
-
-/// Where sshd is installed: the distributions, a build from source, Arch.
-const PROGRAMS: [&str; 3] = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd"];
 
 const KEY_GENERATORS: [&str; 2] = ["/usr/bin/ssh-keygen", "/usr/local/bin/ssh-keygen"];
 
@@ -46,18 +45,26 @@ pub enum Verdict {
     Refused(Vec<Complaint>),
     /// There is no sshd on this machine that could be asked.
     NoSshd,
+    /// There is one, but which can't be known, or it must not be run: why, in a sentence.
+    Unasked(String),
 }
 
 /// Which sshd is asked, and how it is started on this host.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Daemon<'a> {
-    /// The program that the service runs; where it is `None` or gone, the usual places.
-    pub program: Option<&'a Path>,
+    /// The program that the service runs.
+    pub program: &'a Program,
     /// The arguments of the running daemon that change its configuration (`-o`, `-p`, `-h`, …).
     /// `-f` is not among these: the tree has its own main file.
     pub options: &'a [OsString],
     /// Its grammar, by which its `Include` lines are found; the usual one where it is `None`.
     pub dialect: Option<&'a Dialect>,
+}
+
+impl Default for Daemon<'_> {
+    fn default() -> Self {
+        Self { program: &Program::Usual, options: &[], dialect: None }
+    }
 }
 
 /// Asks sshd about `tree`, for a connection that matches no block but `Match all`.
@@ -80,8 +87,10 @@ pub fn judge_for(
     daemon: Daemon<'_>,
     connections: &[Connection],
 ) -> Result<Vec<Verdict>, HostError> {
-    let Some(program) = program(daemon.program) else {
-        return Ok(vec![Verdict::NoSshd; connections.len()]);
+    let program = match daemon.program.find() {
+        Ok(Some(program)) => program,
+        Ok(None) => return Ok(vec![Verdict::NoSshd; connections.len()]),
+        Err(why) => return Ok(vec![Verdict::Unasked(why); connections.len()]),
     };
     let usual = Dialect::default();
     let shadow = Shadow::write(host, tree, daemon.dialect.unwrap_or(&usual))?;
@@ -95,14 +104,6 @@ pub fn judge_for(
     connections.iter().map(|connection| court.ask(connection.clone())).collect()
 }
 
-pub(super) fn program(preferred: Option<&Path>) -> Option<OsString> {
-    preferred
-        .filter(|path| path.is_absolute())
-        .filter(|path| rustix::fs::access(*path, rustix::fs::Access::EXEC_OK).is_ok())
-        .map(|path| path.as_os_str().to_owned())
-        .or_else(|| Host::program(&PROGRAMS))
-}
-
 /// A host key made for the occasion, where the real ones can't be read or are not there. On the
 /// running machine root gets none: host keys that are missing keep the real sshd from starting.
 fn spare_host_key(host: &Host, shadow: &Shadow) -> Result<Option<PathBuf>, HostError> {
@@ -110,12 +111,12 @@ fn spare_host_key(host: &Host, shadow: &Shadow) -> Result<Option<PathBuf>, HostE
         return Ok(None);
     }
     let key = shadow.directory().join("host_key");
-    let generator = Host::program(&KEY_GENERATORS)
+    let generator = TrustedProgram::first(&KEY_GENERATORS)?
         .ok_or_else(|| unasked("ssh-keygen", "not installed, and sshd needs some host key"))?;
     // ECDSA: quick, and allowed in FIPS mode too.
     let arguments = ["-q", "-t", "ecdsa", "-N", "", "-C", "", "-f"].map(OsStr::new);
-    let made = Host::run(&generator, arguments.into_iter().chain([key.as_os_str()]), LIMIT)?;
-    if made.success() { Ok(Some(key)) } else { Err(unasked(&generator, &made.complaint())) }
+    let made = generator.run(arguments.into_iter().chain([key.as_os_str()]), LIMIT)?;
+    if made.success() { Ok(Some(key)) } else { Err(unasked(generator.path(), &made.complaint())) }
 }
 
 /// One tree before one sshd.
@@ -123,7 +124,7 @@ struct Court<'a> {
     tree: &'a Tree,
     shadow: &'a Shadow,
     key: Option<PathBuf>,
-    program: OsString,
+    program: TrustedProgram,
     options: &'a [OsString],
 }
 
@@ -148,7 +149,7 @@ impl Court<'_> {
                 continue;
             }
             if let Some(obstacle) = self.obstacle(&output, &text) {
-                return Err(unasked(&self.program, &obstacle));
+                return Err(unasked(self.program.path(), &obstacle));
             }
             return Ok(Verdict::Refused(words::complaints(&text, self.tree)));
         }
@@ -162,7 +163,7 @@ impl Court<'_> {
             arguments.extend(["-h".into(), key.into()]);
         }
         arguments.extend(self.options.iter().cloned());
-        Host::run(&self.program, arguments, LIMIT)
+        self.program.run(arguments, LIMIT)
     }
 
     /// Why sshd's failure says nothing about the tree, if it doesn't.

@@ -72,6 +72,10 @@ fn being_written(path: &Path) -> Problem {
 fn judged(desired: &Desired, observed: &Observed, policy: &Path) -> Plan<Change> {
     let evaluation = evaluate(&observed.tree, &observed.preset, &observed.dialect);
     match &observed.verdict {
+        Verdict::Unasked(why) => {
+            let problem = Problem::new(NAME, Severity::Blocked, why.clone());
+            blocked(desired, std::iter::once(problem))
+        }
         Verdict::NoSshd if observed.live => notice("sshd is not installed"),
         _ if !observed.live && !observed.has_main() => notice(format!(
             "{} is not there, so no sshd is configured",

@@ -15,6 +15,7 @@ pub mod command_line;
 pub mod endangered;
 pub mod listener;
 pub mod loaded;
+pub mod program;
 pub mod state;
 pub mod way;
 
@@ -23,6 +24,7 @@ mod tests;
 
 use command_line::{CommandLine, Environment};
 use listener::PidFile;
+use program::Program;
 use state::UnitState;
 
 /// How a new connection gets to an sshd, and so what makes it use a changed configuration.
@@ -41,7 +43,7 @@ pub enum Kind {
     NotRunning,
     /// An sshd listens that belongs to no unit: a SIGHUP is the only way.
     NoServiceManager,
-    /// The unit's main process is not sshd: nothing that we could do safely.
+    /// The unit's main process is not an sshd that we believe: nothing that we could do safely.
     NotSshd,
     /// A tree and not the running machine: nothing runs.
     NotLive,
@@ -59,8 +61,12 @@ pub struct Service {
     /// What the service manager says of the unit that must listen: of the service, or of the
     /// socket that starts it.
     pub state: Option<UnitState>,
+    /// The program that is asked about its configuration.
+    pub program: Program,
     /// The listener.
     pub listener: Option<Process>,
+    /// Why the unit's main process is not taken for its sshd, in a sentence.
+    pub doubt: Option<String>,
     /// The pid file that the listener wrote.
     pub pid_file: Option<PidFile>,
     /// Its command line; of a service that does not run, the one that it would be started with.
@@ -82,9 +88,11 @@ pub struct Service {
 /// The names under which distributions have the service and its socket.
 const UNITS: [&str; 4] = ["ssh.service", "sshd.service", "ssh.socket", "sshd.socket"];
 
-const PROPERTIES: [&str; 8] = [
+const PROPERTIES: [&str; 10] = [
     "Accept",
     "CanReload",
+    "ControlGroup",
+    "ExecMainStartTimestampMonotonic",
     "Triggers",
     "ExecStart",
     "Environment",
@@ -160,7 +168,9 @@ impl Service {
             kind,
             unit: None,
             state: None,
+            program: Program::Usual,
             listener: None,
+            doubt: None,
             pid_file: None,
             command_line: CommandLine::default(),
             at_start: CommandLine::default(),
@@ -188,7 +198,7 @@ impl Service {
     #[must_use]
     pub fn daemon(&self) -> super::judge::Daemon<'_> {
         super::judge::Daemon {
-            program: self.command_line.program.as_deref(),
+            program: &self.program,
             options: self.options(),
             dialect: Some(&self.dialect),
         }
@@ -255,14 +265,14 @@ fn with_systemd(host: &Host) -> Result<Service, HostError> {
     if let Some(service) = found.as_ref().filter(|service| service.kind != Kind::NotRunning) {
         return Ok(service.clone());
     }
-    // A unit of another name, if it is the listener's: its cgroup tells.
+    // A unit of another name, if it is the listener's: its control group tells. The pid file is only a
+    // hint: it may be left over, and its number by now be the process of any user.
     if let Some((process, _)) = listener::find(&default_pid_files()) {
         let unit = process.unit().map(|name| units(host, &[&name])).transpose()?;
         let unit = unit.into_iter().flatten().find(|unit| unit.main_pid() == Some(process.pid));
-        return Ok(match unit {
-            Some(unit) => running(host, &unit, Kind::Plain),
-            None => without_manager(host),
-        });
+        if let Some(unit) = unit {
+            return Ok(running(host, &unit, Kind::Plain));
+        }
     }
     Ok(found.unwrap_or_else(|| Service::of(Kind::NotRunning)))
 }
@@ -326,23 +336,27 @@ fn idle(host: &Host, unit: &Unit, kind: Kind) -> Service {
     }
     let command_line = CommandLine::of_unit(unit.property("ExecStart"), &environment);
     let at_start = command_line.clone();
-    Service { command_line, at_start, option_files, ..Service::of(kind).unit_name(unit) }
+    let program = Program::of_stopped(unit);
+    Service { command_line, at_start, option_files, program, ..Service::of(kind).unit_name(unit) }
 }
 
-/// The service as its process shows it.
+/// The service as its process shows it, if that is the one that the service manager started.
 fn running(host: &Host, unit: &Unit, kind: Kind) -> Service {
-    let idle = idle(host, unit, kind);
+    let idle = Service { program: Program::of_unit(unit), ..idle(host, unit, kind) };
     let Some(process) = unit.main_pid().and_then(Process::find) else {
-        return Service { kind: Kind::NotSshd, ..idle };
+        let doubt = Some("it has no main process".to_owned());
+        return Service { kind: Kind::NotSshd, doubt, ..idle };
     };
-    let shown = CommandLine::of_process(&process.command_line());
-    if !listener::is_sshd(&process) {
-        return Service { kind: Kind::NotSshd, listener: Some(process), ..idle };
+    if let Some(doubt) = listener::doubt(&process, unit) {
+        let (listener, doubt) = (Some(process), Some(doubt));
+        return Service { kind: Kind::NotSshd, listener, doubt, ..idle };
     }
+    let shown = CommandLine::of_process(&process.command_line());
     let mut pid_files = default_pid_files();
     pid_files.insert(0, PathBuf::from(unit.property("PIDFile")));
     Service {
         pid_file: listener::pid_file_of(&process, &pid_files),
+        program: idle.program.clone().seen_in(&process, unit),
         listener: Some(process),
         command_line: if shown.program.is_some() { shown } else { idle.command_line.clone() },
         ..idle
@@ -350,8 +364,12 @@ fn running(host: &Host, unit: &Unit, kind: Kind) -> Service {
 }
 
 fn without_manager(host: &Host) -> Service {
-    match listener::find(&default_pid_files()) {
-        Some((process, pid_file)) => Service {
+    let found = listener::find(&default_pid_files());
+    let believed =
+        found.and_then(|found| Program::of_process(&found.0).map(|program| (program, found)));
+    match believed {
+        Some((program, (process, pid_file))) => Service {
+            program: Program::Known(program),
             command_line: CommandLine::of_process(&process.command_line()),
             listener: Some(process),
             pid_file: Some(pid_file),

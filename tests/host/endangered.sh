@@ -81,17 +81,15 @@ box systemctl restart ssh
 await 20 "everything to be in force" checks
 
 step "stopped by somebody while sshd judges"
-box sh -c 'mv /usr/sbin/sshd /usr/sbin/sshd.real'
-cat >"$(box_path /usr/sbin)/sshd" <<'WRAPPER'
-#!/bin/bash
+box sh -c 'mkdir /usr/lib/real && mv /usr/sbin/sshd /usr/lib/real'
+stand_in /usr/sbin/sshd <<'WRAPPER'
 # What is asked about is not on disk yet: the last question before it is.
 if [ "$1" = -T ] && grep -q 'BEGIN keepalive-policy' "$3" && ! grep -q 'BEGIN keepalive-policy' /etc/ssh/sshd_config; then
     touch /run/judging
     until [ -e /run/stopped ]; do read -r -t 0.05 <> <(:); done
 fi
-exec -a "$0" /usr/sbin/sshd.real "$@"
+exec -a "$program" /usr/lib/real/sshd "$@"
 WRAPPER
-box chmod +x /usr/sbin/sshd
 is_judging() { box test -e /run/judging; }
 mark_journal
 # Before which no drop-in sorts.

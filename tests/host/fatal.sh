@@ -13,16 +13,14 @@ boot_with_tree
 install_in_box >/dev/null 2>&1
 without_ssh_service
 # At a SIGHUP sshd executes itself anew: by its own name, which leads back here.
-cat >"$(box_path /usr/local/sbin)/sshd" <<'WRAPPER'
-#!/bin/bash
+stand_in /usr/local/sbin/sshd <<'WRAPPER'
 if [ -e /run/deadly ] && [ "$SSHD_HAS_RUN" = $$ ]; then
     echo "dies on purpose"
     exit 255
 fi
 [ ! -e /run/down ] || [ "$1" != -D ] || exit 255
-SSHD_HAS_RUN=$$ exec -a "$0" /usr/sbin/sshd "$@"
+SSHD_HAS_RUN=$$ exec -a "$program" /usr/sbin/sshd "$@"
 WRAPPER
-chmod +x "$(box_path /usr/local/sbin)/sshd"
 # shellcheck disable=SC2016  # for systemd
 ssh_unit sshd.service 'ExecStart=/usr/local/sbin/sshd -D' 'ExecReload=/bin/kill -HUP $MAINPID' \
     KillMode=process Restart=on-failure RestartPreventExitStatus=255

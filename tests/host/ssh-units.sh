@@ -33,6 +33,16 @@ ssh_unit() {
     await 10 "$name to listen" greets "${port:-22}"
 }
 
+# stand_in PATH: in the box, a program that runs what standard input says, as a script in which $program is
+# PATH. A script in the place of sshd would not be run.
+stand_in() {
+    local place
+    place=$(box_path "$1")
+    # shellcheck disable=SC2016  # for the script
+    { echo 'program=${0%.sh}'; cat; } >"$place.sh"
+    cc -o "$place" "$repository/tests/stand-in.c"
+}
+
 # A new connection is greeted.
 greets() {
     # shellcheck disable=SC2016  # for the shell in the box

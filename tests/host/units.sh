@@ -101,21 +101,24 @@ rm "$(drop_in '!rival.conf')"
 box systemctl restart sshd
 await 20 "everything to be in force" checks
 
-step "an sshd behind a wrapper: its files are kept right, it is left alone and told of"
+step "an sshd behind a wrapper, so that the real one can't be known: it and its files are left alone, told once"
 cat >"$(box_path /usr/local/sbin)/run-sshd" <<'WRAPPER'
 #!/bin/sh
 /usr/sbin/sshd -D &
 wait
 WRAPPER
 chmod +x "$(box_path /usr/local/sbin)/run-sshd"
+ours=$(box sh -c 'echo /etc/ssh/sshd_config.d/*keepalive-policy*')
 # Its start is heard of at once: sshd writes its pid file.
 mark_journal
 ssh_unit sshd.service ExecStart=/usr/local/sbin/run-sshd
 pid=$(main_pid sshd)
 box sh -c 'sed -i "s/^ClientAliveInterval .*/ClientAliveInterval 9/" /etc/ssh/sshd_config.d/*keepalive-policy*'
-undone ClientAliveInterval
-told_once KEEPALIVE_EVENT=notice
-journal KEEPALIVE_EVENT=notice | grep -q 'its main process is run-sshd, not sshd'
+told_once KEEPALIVE_EVENT=refused
+journal KEEPALIVE_EVENT=refused | grep -q 'sshd.service: its ExecStart= is /usr/local/sbin/run-sshd, not sshd'
+code=0; box keepalive-policy check >/dev/null 2>&1 || code=$?
+[ $code = 2 ]
+box grep -q '^ClientAliveInterval 9' "$ours"
 [ "$(main_pid sshd)" = "$pid" ]
 greets 22
 step "passed"

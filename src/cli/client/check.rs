@@ -8,7 +8,6 @@ use serde::Serialize;
 use super::Mine;
 use crate::cli::complain;
 use crate::escape;
-use crate::host::Host;
 use crate::reconcile::{Resource, Source, Value};
 use crate::ssh_client::evaluate::Destination;
 use crate::ssh_client::judge::{self, Verdict};
@@ -100,9 +99,10 @@ fn ask(observed: &Observed, host: &str) -> Result<Dump, String> {
         let words: Vec<String> = complaints.iter().map(ToString::to_string).collect();
         return Err(words.join("; "));
     }
-    let program = judge::program().ok_or("no ssh client is installed")?;
+    let program = judge::program().map_err(|not_run| not_run.to_string())?;
+    let program = program.ok_or("no ssh client is installed")?;
     let arguments = [OsStr::new("-G"), OsStr::new("--"), OsStr::new(host)];
-    let output = Host::run(&program, arguments, LIMIT).map_err(|error| error.to_string())?;
+    let output = program.run(arguments, LIMIT).map_err(|error| error.to_string())?;
     if output.success() {
         Ok(Dump::parse(&String::from_utf8_lossy(&output.stdout), None))
     } else {

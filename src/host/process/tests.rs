@@ -1,3 +1,7 @@
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
 use super::{ListeningSocket, Process, listening, outer_unit_of, unit_of};
 
 #[test]
@@ -85,5 +89,46 @@ fn what_runs_in_a_container_is_known_by_the_unit_around_it() {
     ];
     for (text, unit) in cases {
         assert_eq!(outer_unit_of(text).as_deref(), unit, "{text}");
+    }
+}
+
+#[test]
+fn root_is_who_has_all_four_ids() {
+    for (status, expected) in [
+        ("Name:\tsshd\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n", true),
+        ("Uid:\t1000\t0\t0\t0\n", false),
+        ("Uid:\t0\t0\t1000\t0\n", false),
+        ("Name:\tUid:\t0\t0\t0\t0\n", false),
+        ("Uid:\t0\t0\t0\n", false),
+        ("", false),
+    ] {
+        assert_eq!(super::is_roots(status), expected, "{status:?}");
+    }
+}
+
+#[test]
+fn a_process_was_not_started_before_it_was() {
+    let own = Process::find(std::process::id()).unwrap();
+    let now = Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap();
+    assert!(own.was_started_by(now));
+    let child = Process { started: own.started + 500, ..own };
+    assert!(!child.was_started_by(Duration::from_millis(child.started * 10 - 300)));
+}
+
+#[test]
+fn a_control_group_is_the_whole_path() {
+    let group = "/system.slice/ssh.service";
+    for (text, expected) in [
+        ("0::/system.slice/ssh.service\n", true),
+        ("9:pids:/x\n1:name=systemd:/system.slice/ssh.service\n0::/\n", true),
+        ("0::/system.slice/ssh.service/part\n", true),
+        ("0::/system.slice/ssh.service2\n", false),
+        ("0::/user.slice/user-1000.slice/user@1000.service/app.slice/ssh.service\n", false),
+        ("0::/\n", false),
+        ("", false),
+    ] {
+        assert_eq!(super::is_in_control_group(text, group), expected, "{text:?}");
+        assert!(!super::is_in_control_group(text, ""));
+        assert!(!super::is_in_control_group(text, "/"));
     }
 }

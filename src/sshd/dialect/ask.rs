@@ -16,13 +16,13 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// What the question's block sets: no release's default.
 const ANSWER: i64 = 7;
 
-/// The grammar of the sshd that judges trees; the usual one where there is none.
+/// The grammar of the sshd that judges trees; the usual one where there is none that may be run.
 ///
 /// # Errors
 /// When it is there and can't be asked.
 pub fn ask(host: &Host, daemon: Daemon<'_>) -> Result<Dialect, HostError> {
-    let Some(program) = judge::program(daemon.program) else { return Ok(Dialect::default()) };
-    let said = Host::run(&program, ["-V"], LIMIT)?;
+    let Ok(Some(program)) = daemon.program.find() else { return Ok(Dialect::default()) };
+    let said = program.run(["-V"], LIMIT)?;
     let banner = [said.stderr, said.stdout].concat();
     let mut dialect = Dialect::from_banner(&banner).unwrap_or_default();
     if dialect.needs_asking() {

@@ -135,14 +135,20 @@ fn start_process(load: &Load<'_>) -> Result<Process, HostError> {
         return Ok(process);
     }
     let line = &load.service.command_line;
-    let program = line.program.clone().unwrap_or_else(|| "/usr/sbin/sshd".into());
+    let found =
+        load.service.program.find().and_then(|found| found.ok_or("none is installed".into()));
+    let program = found.map_err(|why| HostError {
+        path: "sshd".into(),
+        action: "cannot be started again",
+        source: std::io::Error::other(why),
+    })?;
     let mut arguments = line.options.clone();
     if let Some(main) = &line.main {
         arguments.extend([OsString::from("-f"), main.into()]);
     }
-    let output = Host::run_daemon(program.as_os_str(), arguments, START_LIMIT)?;
+    let output = program.run_daemon(arguments, START_LIMIT)?;
     let failed = |reason: String| HostError {
-        path: program.clone(),
+        path: program.path().to_owned(),
         action: "cannot be started again",
         source: std::io::Error::other(reason),
     };

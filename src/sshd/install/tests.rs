@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,11 +6,13 @@ use super::{Install, install, reload};
 use crate::file_edit::FileEdit;
 use crate::host::Host;
 use crate::host::process::Process;
+use crate::host::program::TrustedProgram;
 use crate::host::wait::wait_until;
 use crate::reconcile::{Outcome, Value};
 use crate::sshd::Keyword;
 use crate::sshd::service::command_line::CommandLine;
 use crate::sshd::service::listener;
+use crate::sshd::service::program::Program;
 use crate::sshd::service::{Kind, Service, observe};
 use crate::sshd::tree::{Entry, Tree};
 
@@ -184,9 +185,14 @@ impl Running {
         std::fs::copy("/usr/sbin/sshd", running.path("real/sshd")).unwrap();
         let real = running.path("real/sshd");
         let program = running.path("sshd");
-        let script = format!("#!/bin/bash\n{wrapper}\nexec -a \"$0\" {} \"$@\"\n", real.display());
-        put(&program, &script);
-        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        let script = format!(
+            "program=${{0%.sh}}\n{wrapper}\nexec -a \"$program\" {} \"$@\"\n",
+            real.display()
+        );
+        put(&running.path("sshd.sh"), &script);
+        // sshd is never a script: that would not be asked.
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stand-in.c");
+        run("cc", &["-o", text(&program), source]);
         let key = running.path("key");
         run("/usr/bin/ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", text(&key)]);
         put(&running.path("sshd_config"), &running.configuration(100));
@@ -223,6 +229,8 @@ impl Running {
         let mut service = observe(&Host::at(self.directory.path())).unwrap();
         service.kind = Kind::NoServiceManager;
         service.pid_file = listener::pid_file_of(&process, &[self.path("pid")]);
+        service.program = Program::Known(TrustedProgram::at(&self.path("sshd")).unwrap());
+        assert!(Program::of_process(&process).is_some());
         service.listener = Some(process);
         service.command_line = line;
         service
@@ -331,7 +339,7 @@ fn a_refused_configuration_is_never_reloaded() {
 #[test]
 fn an_sshd_that_dies_of_the_reload_is_started_with_the_previous_files() {
     let dies = "case \" $* \" in *' -T '*) ;; \
-                *) grep -q 'ClientAliveInterval 666' \"${0%sshd}sshd_config\" && exit 255 ;; esac";
+                *) grep -q 'ClientAliveInterval 666' \"${program%sshd}sshd_config\" && exit 255 ;; esac";
     let running = Running::new(dies);
     let before = running.service();
     let outcomes = running.install(666);

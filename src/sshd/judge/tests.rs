@@ -1,13 +1,14 @@
 use std::ffi::OsString;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Complaint, Connection, Daemon, Dump, Verdict, judge, judge_for, words};
 use crate::host::Host;
+use crate::host::program::TrustedProgram;
 use crate::host::wait::wait_until;
 use crate::reconcile::Value;
 use crate::sshd::Keyword;
+use crate::sshd::service::program::Program;
 use crate::sshd::tree::{Entry, Tree};
 
 type Files = &'static [(&'static str, &'static str)];
@@ -174,7 +175,8 @@ fn warnings_are_no_refusal() {
 fn a_question_that_sshd_did_not_answer_is_an_error() {
     let ask = |program: &str, options: &[&str]| {
         let options: Vec<OsString> = options.iter().map(OsString::from).collect();
-        let daemon = Daemon { program: Some(Path::new(program)), options: &options, dialect: None };
+        let program = Program::Known(TrustedProgram::at(Path::new(program)).unwrap());
+        let daemon = Daemon { program: &program, options: &options, dialect: None };
         let connections = [Connection::default()];
         judge_for(&image(), &tree(&[(MAIN, "")]), daemon, &connections).unwrap_err().to_string()
     };
@@ -216,13 +218,16 @@ fn text_of_other_versions_is_placed_too() {
 fn an_sshd_that_insists_on_attributes_gets_them() {
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("sshd");
-    let script = "#!/bin/sh\nfor a in user addr; do case \"$*\" in *$a=*) ;; *)\n\
+    let script = "for a in user addr; do case \"$*\" in *$a=*) ;; *)\n\
                   echo \"'Match $a' in configuration but '$a' not in connection test \
                   specification.\" >&2; exit 255;; esac; done\nexec /usr/sbin/sshd \"$@\"\n";
     #[expect(clippy::disallowed_methods, reason = "a file of the test's own directory")]
-    std::fs::write(&program, script).unwrap();
-    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
-    let daemon = Daemon { program: Some(&program), ..Daemon::default() };
+    std::fs::write(directory.path().join("sshd.sh"), script).unwrap();
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stand-in.c");
+    let arguments = ["-o".as_ref(), program.as_os_str(), source.as_ref()];
+    assert!(Host::run("cc".as_ref(), arguments, Duration::from_secs(20)).unwrap().success());
+    let program = Program::Known(TrustedProgram::at(&program).unwrap());
+    let daemon = Daemon { program: &program, ..Daemon::default() };
     let tree = tree(&[(MAIN, "Match User bob\nClientAliveInterval 7\nMatch Address *\n")]);
     // A program that was just written is busy while a fork of another test still has it open.
     let verdicts = wait_until(Duration::from_secs(20), || {
@@ -277,4 +282,14 @@ fn a_dump_of_either_face_is_read() {
     let changes =
         ["banner: (none) → none", "listenaddress: [::]:22 → (none)", "port: 22, 2222 → 22"];
     assert_eq!(old.foreign_changes(&other), changes);
+}
+
+#[test]
+fn a_program_that_must_not_be_run_is_not() {
+    let why = "ssh.service: its ExecStart= is a script".to_owned();
+    let program = Program::Unknown(why.clone());
+    let daemon = Daemon { program: &program, ..Daemon::default() };
+    let connections = [Connection::default(), Connection::default()];
+    let verdicts = judge_for(&image(), &tree(&[(MAIN, "")]), daemon, &connections).unwrap();
+    assert_eq!(verdicts, [Verdict::Unasked(why.clone()), Verdict::Unasked(why)]);
 }

@@ -9,6 +9,7 @@ use crate::sshd::lost::{Look, Standing};
 use crate::sshd::plan::place::Places;
 use crate::sshd::service::command_line::CommandLine;
 use crate::sshd::service::loaded::Freshness;
+use crate::sshd::service::program::Program;
 use crate::sshd::service::{Kind, Service};
 use crate::sshd::tree::Entry;
 use crate::sshd::{MatchBlocks, preset};
@@ -45,7 +46,9 @@ pub(super) fn observed(files: &[(&str, &str)]) -> Observed {
             kind: Kind::Plain,
             unit: Some("ssh.service".to_owned()),
             state: None,
+            program: Program::Usual,
             listener: None,
+            doubt: None,
             pid_file: None,
             command_line: CommandLine::default(),
             at_start: CommandLine::default(),

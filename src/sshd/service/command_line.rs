@@ -52,8 +52,15 @@ impl CommandLine {
         let argv = exec_start
             .split_once("argv[]=")
             .map_or("", |(_, rest)| rest.split_once(" ; ").map_or(rest, |(argv, _)| argv));
-        let arguments: Vec<Vec<u8>> =
-            words(argv.as_bytes()).iter().flat_map(|word| environment.expand(word)).collect();
+        // Of `@/usr/sbin/sshd name -D` the first word is not the program.
+        let path = exec_start.split_once("path=").and_then(|(_, rest)| rest.split_once(" ; "));
+        let Some((path, _)) = path else { return Self::default() };
+        // One without a directory is looked for by systemd.
+        let program = Path::new("/").join(path).into_os_string().into_vec();
+        let mut arguments = vec![program];
+        for word in words(argv.as_bytes()).iter().skip(1) {
+            arguments.extend(environment.expand(word));
+        }
         Self::parse(arguments.iter().map(Vec::as_slice), Blanks::Kept)
     }
 

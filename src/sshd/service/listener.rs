@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::host::Host;
 use crate::host::files::Node;
 use crate::host::process::{ListeningSocket, Process};
+use crate::host::systemd::Unit;
 use crate::sshd::judge::Dump;
 
 #[cfg(test)]
@@ -21,19 +23,45 @@ pub struct PidFile {
     pub written: (i64, u64),
 }
 
-/// Whether a process is an OpenSSH listener, as far as its name tells; where we may see its
-/// program, that decides too.
+/// Whether a process can be an OpenSSH listener: it has the name, which any process can give itself,
+/// and is root's, which it can't.
 #[must_use]
 pub fn is_sshd(process: &Process) -> bool {
-    let program = process.executable();
-    process.name == "sshd"
-        && program.as_deref().and_then(Path::file_name).is_none_or(|name| {
-            // A program that was replaced by an upgrade shows as `sshd (deleted)`.
-            name.as_encoded_bytes().starts_with(b"sshd")
-        })
+    process.name == "sshd" && process.is_roots()
 }
 
-/// The listener that one of the pid files names.
+/// Why the main process of `unit` is not taken for its sshd, in a sentence; `None` where it is: then
+/// it is root's, in the unit's control group, and the one that the service manager started.
+#[must_use]
+pub fn doubt(process: &Process, unit: &Unit) -> Option<String> {
+    let Process { pid, name, .. } = process;
+    let program = unit.property("ExecStart").split_once("path=").map_or("", |(_, rest)| rest);
+    let program = program.split_once(" ; ").map_or("", |(path, _)| path);
+    let program = program.rsplit('/').next().unwrap_or_default();
+    // The kernel cuts the name to 15 bytes.
+    let is_program = program.starts_with("sshd") && program.get(..15).unwrap_or(program) == name;
+    if name != "sshd" && !is_program {
+        return Some(format!("its main process is {name}, not sshd"));
+    }
+    if !process.is_roots() {
+        return Some(format!("its main process {pid} does not run as root"));
+    }
+    let started = unit.property("ExecMainStartTimestampMonotonic").parse().unwrap_or(0);
+    if started != 0 && !process.was_started_by(Duration::from_micros(started)) {
+        return Some(format!(
+            "process {pid} was started after {}'s main process, whose id it has",
+            unit.name
+        ));
+    }
+    let group = unit.property("ControlGroup");
+    if !process.is_in_control_group(group) {
+        return Some(format!("its main process {pid} is not in its control group {group}"));
+    }
+    None
+}
+
+/// The process that one of the pid files names, if that can be a listener. A pid file is a hint: what
+/// it names must be believed for another reason before anything is done to it.
 #[must_use]
 pub fn find(pid_files: &[PathBuf]) -> Option<(Process, PidFile)> {
     pid_files.iter().find_map(|path| {

@@ -38,10 +38,10 @@ impl Service {
             )),
             Kind::NoServiceManager => Way::HangUp,
             Kind::NotSshd => {
-                let name = self.listener.as_ref().map_or("no process", |process| &process.name);
+                let doubt = self.doubt.as_deref().unwrap_or("its main process is not sshd");
                 Way::Unsafe(format!(
-                    "{unit} is not reloaded: its main process is {name}, not sshd; new connections \
-                     use the configuration on disk once sshd is reloaded by hand"
+                    "{unit} is not reloaded: {doubt}; new connections use the configuration on disk \
+                     once sshd is reloaded by hand"
                 ))
             }
             Kind::SocketIdle | Kind::PerConnection | Kind::NotRunning | Kind::NotLive => {

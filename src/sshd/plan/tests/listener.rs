@@ -61,7 +61,8 @@ fn a_listener_that_nothing_safe_can_bring_up_to_date_is_told_of_and_left_alone()
     seen.freshness = Freshness::Current;
     assert_eq!(messages(&planned(&desired(MatchBlocks::Override), &seen)), [""; 0]);
     seen.service.kind = Kind::NotSshd;
-    let expected = "Notice ssh.service is not reloaded: its main process is no process, not sshd; \
+    seen.service.doubt = Some("its main process is bash, not sshd".to_owned());
+    let expected = "Notice ssh.service is not reloaded: its main process is bash, not sshd; \
                     new connections use the configuration on disk once sshd is reloaded by hand";
     assert_eq!(messages(&planned(&desired(MatchBlocks::Override), &seen)), [expected]);
     // The files are kept right all the same.
@@ -70,4 +71,13 @@ fn a_listener_that_nothing_safe_can_bring_up_to_date_is_told_of_and_left_alone()
     let plan = planned(&desired(MatchBlocks::Override), &drifted);
     assert!(shown(&plan)[0].contains("+ClientAliveInterval 120\n"));
     assert!(!shown(&plan)[0].contains("reload"));
+}
+
+#[test]
+fn where_sshd_may_not_be_asked_nothing_is_edited_or_reloaded() {
+    let mut seen = observed(&[(MAIN, "ClientAliveInterval 7\n")]);
+    seen.verdict = Verdict::Unasked("ssh.service: its ExecStart= is a script".to_owned());
+    let plan = planned(&desired(MatchBlocks::Override), &seen);
+    assert_eq!(plan.changes, []);
+    assert_eq!(messages(&plan), ["Blocked ssh.service: its ExecStart= is a script"]);
 }

@@ -72,3 +72,18 @@ fn the_options_of_an_image_are_read() {
     assert_eq!(line.program, None);
     assert_eq!(CommandLine::of_options(b""), CommandLine::default());
 }
+
+#[test]
+fn the_first_argument_need_not_be_the_program() {
+    let of_unit = |text| CommandLine::of_unit(text, &Environment::default());
+    // ExecStart=@/opt/sbin/sshd listener -D -p 2222
+    let renamed =
+        of_unit("{ path=/opt/sbin/sshd ; argv[]=listener -D -p 2222 ; ignore_errors=no }");
+    assert_eq!(renamed.program.as_deref(), Some(Path::new("/opt/sbin/sshd")));
+    assert_eq!(options(&renamed), ["-p", "2222"]);
+    // ExecStart=sshd -D -4
+    assert_eq!(options(&of_unit("{ path=sshd ; argv[]=sshd -D -4 ; ignore_errors=no }")), ["-4"]);
+    let wrapped = of_unit("{ path=/usr/bin/env ; argv[]=/usr/sbin/sshd -4 ; ignore_errors=no }");
+    assert_eq!(wrapped, CommandLine::default());
+    assert_eq!(of_unit(""), CommandLine::default());
+}

@@ -2,8 +2,9 @@ use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::path::PathBuf;
 
-use super::{Traces, find, pid_file_of, ports, titled_listener};
+use super::{Traces, doubt, find, pid_file_of, ports, titled_listener};
 use crate::host::process::Process;
+use crate::host::systemd::{Unit, parse_units};
 use crate::sshd::judge::Dump;
 
 fn own() -> Process {
@@ -85,4 +86,30 @@ fn a_new_socket_or_a_new_pid_file_is_a_trace() {
         .unwrap();
     let rewritten = Traces::of(&process, &BTreeSet::new(), &pid_file);
     assert!(rewritten.renewed_since(&with_file));
+}
+
+#[test]
+fn a_main_process_is_not_believed_for_its_name() {
+    let unit = |started: u64, program: &str| -> Unit {
+        let text = format!(
+            "Id=ssh.service\nControlGroup=/system.slice/ssh.service\n\
+             ExecMainStartTimestampMonotonic={started}\n\
+             ExecStart={{ path={program} ; argv[]={program} -D ; }}\n"
+        );
+        parse_units(&text).remove(0)
+    };
+    let doubts = |name: &str, unit: &Unit| {
+        let process = Process { name: name.to_owned(), ..own() };
+        doubt(&process, unit).unwrap_or_default()
+    };
+    let usual = unit(0, "/usr/sbin/sshd");
+    assert_eq!(doubts("bash", &usual), "its main process is bash, not sshd");
+    assert_eq!(doubts("bash", &unit(0, "/bin/bash")), "its main process is bash, not sshd");
+    assert_eq!(doubts("sshd-10", &usual), "its main process is sshd-10, not sshd");
+    // It is root's, but it is a test.
+    let elsewhere = "is not in its control group /system.slice/ssh.service";
+    assert!(doubts("sshd", &usual).ends_with(elsewhere));
+    assert!(doubts("sshd-10", &unit(0, "/opt/sbin/sshd-10")).ends_with(elsewhere));
+    assert!(doubts("sshd-0123456789", &unit(0, "/opt/sshd-0123456789abc")).ends_with(elsewhere));
+    assert!(doubts("sshd", &unit(1, "/usr/sbin/sshd")).contains("was started after"));
 }
