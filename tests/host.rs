@@ -87,6 +87,12 @@ fn hostile_lost() {
     passes("hostile-lost.sh");
 }
 
+/// The connection after a reload harms no one.
+#[test]
+fn hostile_penalties() {
+    passes("hostile-penalties.sh");
+}
+
 /// Reloads that would take the way in away.
 #[test]
 fn endangered() {

@@ -17,6 +17,7 @@ use crate::host::{Host, HostError};
 use crate::reconcile::{Outcome, Value};
 
 pub mod banner;
+mod exchange;
 mod load;
 mod recover;
 

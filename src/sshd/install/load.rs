@@ -235,13 +235,30 @@ impl Load<'_> {
                 return Err(Failure::lost(format!("{unit} is {}", self.state(unit))));
             }
         }
+        self.wait_for_socket(&listener)?;
+        if !listener::shares_network(&listener) {
+            let reason = "no connection was made, since its network is not ours".to_owned();
+            return Ok(Loaded { listener, banner: Banner::NotTried(reason) });
+        }
         match banner::check(self.dump) {
-            refused @ Banner::Refused(_) if listener::shares_network(&listener) => {
-                Err(Failure::lost(refused.to_string()))
-            }
-            // What could not be checked is no failure: the traces have shown that it listens.
+            refused @ Banner::Refused(_) => Err(Failure::lost(refused.to_string())),
+            // What could not be checked is no failure: its socket has shown that it listens.
             banner => Ok(Loaded { listener, banner }),
         }
+    }
+
+    /// A listening socket on one of its ports: sshd ends where it can get none.
+    fn wait_for_socket(&self, listener: &Process) -> Result<(), Failure> {
+        let ports = listener::ports(self.dump);
+        let listens = wait_until(SETTLED, || {
+            let open = listener.listening();
+            let found = open.iter().any(|socket| ports.contains(&socket.port));
+            (found || ports.is_empty()).then_some(())
+        });
+        listens.ok_or_else(|| {
+            let pid = listener.pid;
+            Failure::lost(format!("sshd (process {pid}) listens on none of its ports"))
+        })
     }
 
     /// Whether sshd does not run because it was stopped while it was being loaded: that is not undone.

@@ -356,6 +356,7 @@ fn an_sshd_that_dies_of_the_reload_is_started_with_the_previous_files() {
     assert_ne!(running.service().listener, before.listener);
     let content = std::fs::read_to_string(running.path("sshd_config")).unwrap();
     assert_eq!(content, running.configuration(100));
-    let banner = Host::greeting(running.address, Duration::from_secs(5), Duration::from_secs(5));
+    let limit = Duration::from_secs(5);
+    let banner = Host::connect(running.address, None, limit, limit).unwrap().line(255);
     assert!(banner.unwrap().starts_with(b"SSH-2.0-"));
 }
