@@ -13,7 +13,7 @@ use crate::host::Host;
 use crate::policy::{self, Policy};
 use crate::reconcile::Report;
 use crate::report::text::Style;
-use crate::ssh_client::Whose;
+use crate::ssh_client::{Whose, homes};
 use crate::user::User;
 
 mod apply;
@@ -145,6 +145,9 @@ enum Command {
     ///
     /// Exits 0 when done, 1 when not all, 2 on an error, as while the daemon runs.
     Restore,
+    /// Read users' files for the commands above, which go on where that hangs
+    #[command(name = homes::COMMAND, hide = true)]
+    ReadHomes,
 }
 
 /// Of the commands that can go on.
@@ -188,7 +191,9 @@ pub fn run() -> ExitCode {
         policy_is_given: cli.policy.is_some(),
         policy: absolute(cli.policy.unwrap_or_else(|| root.join(POLICY))),
         host: match Host::open(&root) {
-            Ok(host) => host,
+            Ok(host) if matches!(cli.command, Command::Daemon { .. }) => host,
+            // The daemon has neither the right to become other users nor a view of their homes.
+            Ok(host) => host.that_runs_itself(),
             Err(error) => return ExitCode::from(complain(&error)),
         },
         format: cli.format,
@@ -209,8 +214,17 @@ pub fn run() -> ExitCode {
         Command::Pause { time } => pause::pause(&invocation, time),
         Command::Resume => pause::resume(&invocation),
         Command::Restore => restore::run(&invocation),
+        Command::ReadHomes => read_homes(&invocation),
     };
     ExitCode::from(if invocation.lost.get() { ERROR } else { code })
+}
+
+/// Reads users' files, of which the question is on standard input.
+fn read_homes(invocation: &Invocation) -> u8 {
+    match homes::child::serve(&invocation.host, std::io::stdin(), std::io::stdout()) {
+        Ok(()) => 0,
+        Err(error) => complain(&error),
+    }
 }
 
 /// Runs the host's daemon, or the caller's own.

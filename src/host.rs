@@ -44,6 +44,8 @@ pub struct Host {
     runtime_dir: PathBuf,
     /// The state directory, held open once a lock was taken in it.
     state: Arc<Mutex<Option<trust::Directory>>>,
+    /// Whether this program may be run again, to read what may hang.
+    runs_itself: bool,
 }
 
 /// An operation on the host that failed: what, on which path, and why.
@@ -73,6 +75,7 @@ impl Host {
             state_dir: PathBuf::from("/var/lib/keepalive-policy"),
             runtime_dir: PathBuf::from("/run/keepalive-policy"),
             state: Arc::default(),
+            runs_itself: false,
         }
     }
 

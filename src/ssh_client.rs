@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::host::accounts;
 use crate::host::files::Node;
 use crate::host::links::Obstacle;
@@ -16,6 +18,7 @@ pub mod condition;
 pub mod edit;
 pub mod evaluate;
 pub mod findings;
+pub mod homes;
 pub mod install;
 pub mod judge;
 pub mod modes;
@@ -28,7 +31,7 @@ pub mod tree;
 pub mod value;
 
 /// A keyword of ssh_config that can be declared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Keyword {
     /// Whether the kernel's keepalive is used on ssh's connections.
     TcpKeepAlive,
@@ -121,7 +124,7 @@ pub struct Observed {
     /// ssh reads them with the wanted ones.
     pub modes: Vec<modes::Mode>,
     /// What users' own files say; of interest for the host's client.
-    pub overrides: Vec<overrides::Override>,
+    pub homes: homes::Homes,
     /// The links that keep us from writing the main file or a drop-in by its path.
     pub closed: BTreeMap<PathBuf, Obstacle>,
     /// Files as they were before our first edit.
@@ -190,7 +193,7 @@ impl SshClient {
         Ok(Observed {
             installed,
             modes,
-            overrides: Vec::new(),
+            homes: homes::Homes::default(),
             reading: evaluate::read(&found.tree, &dialect),
             tree: found.tree,
             watched: found.watched,
@@ -233,7 +236,7 @@ impl Resource for SshClient {
         let mut observed = self.look(host, judge::dialect()?)?;
         observed.verdict = judge::judge(host, &observed.tree, &observed.reading, &[judge::NOBODY])?;
         if self.whose == Whose::Everybodys {
-            observed.overrides = overrides::of_users(host, &observed.dialect)?;
+            observed.homes = homes::read(host, &observed.dialect)?;
         }
         Ok(observed)
     }

@@ -10,6 +10,8 @@ use std::process::Command;
 
 #[path = "hostile/brake.rs"]
 mod brake;
+#[path = "hostile/homes.rs"]
+mod homes;
 #[path = "hostile/reading.rs"]
 mod reading;
 #[path = "hostile/showing.rs"]

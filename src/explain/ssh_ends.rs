@@ -27,7 +27,7 @@ pub fn is_readable(ssh: &Observed) -> bool {
 #[must_use]
 pub fn problems(ssh: &Observed, declared: &SshConfig) -> Vec<Problem> {
     let Verdict::Refused(complaints) = &ssh.verdict else {
-        return overrides::problems(&ssh.overrides, &declared.values());
+        return overrides::problems(&ssh.homes, &declared.values());
     };
     // Where the policy has nothing about it, it is not what was asked.
     let nothing_declared = declared.values().is_empty();

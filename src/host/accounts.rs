@@ -1,6 +1,7 @@
 //! Whom ssh trusts with its configuration: root, the user, and on Debian a group that is nobody's
 //! but theirs.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,8 @@ pub struct Account<'a> {
     pub name: &'a [u8],
     /// Its id.
     pub uid: u32,
+    /// Its primary group.
+    pub gid: u32,
     /// Its home directory.
     pub home: &'a Path,
 }
@@ -88,7 +91,24 @@ impl Accounts {
     /// Those whose home directory is a path.
     pub fn with_homes(&self) -> impl Iterator<Item = Account<'_>> {
         let users = self.users.iter().filter(|user| user.home.is_absolute());
-        users.map(|user| Account { name: &user.name, uid: user.uid, home: &user.home })
+        users.map(|user| Account {
+            name: &user.name,
+            uid: user.uid,
+            gid: user.gid,
+            home: &user.home,
+        })
+    }
+
+    /// The groups in which each account is listed, by its name.
+    #[must_use]
+    pub fn memberships(&self) -> BTreeMap<&[u8], Vec<u32>> {
+        let mut memberships: BTreeMap<&[u8], Vec<u32>> = BTreeMap::new();
+        for (gid, members) in &self.groups {
+            for member in members {
+                memberships.entry(member).or_default().push(*gid);
+            }
+        }
+        memberships
     }
 
     /// Whether ssh reads a file with these permissions at all, rather than ending with "Bad owner

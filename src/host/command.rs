@@ -20,6 +20,7 @@ use rustix::process::{
 
 use super::{Context, Host, HostError};
 
+pub mod own;
 #[cfg(test)]
 mod tests;
 
@@ -106,21 +107,7 @@ fn run<A: AsRef<OsStr>>(
     descendants: Descendants,
 ) -> Result<Output, HostError> {
     let path = Path::new(program);
-    #[expect(clippy::disallowed_methods, reason = "this is the one door")]
-    let mut command = std::process::Command::new(program);
-    let child = command
-        .args(arguments)
-        .env_clear()
-        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        // A group of its own, which we can kill as a whole.
-        .process_group(0)
-        .spawn()
-        .on(path, "cannot run")?;
-    let mut run = Run::of(child);
+    let mut run = Run::start(program, arguments, Stdio::null()).on(path, "cannot run")?;
     let said = run.listen(Instant::now() + limit);
     if said.is_err() || (run.is_held() && descendants == Descendants::End) {
         run.kill();
@@ -153,6 +140,27 @@ struct Pipe {
 }
 
 impl Run {
+    fn start<A: AsRef<OsStr>>(
+        program: &OsStr,
+        arguments: impl IntoIterator<Item = A>,
+        input: Stdio,
+    ) -> io::Result<Self> {
+        #[expect(clippy::disallowed_methods, reason = "this is the one door")]
+        let mut command = std::process::Command::new(program);
+        let child = command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("LC_ALL", "C")
+            .stdin(input)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // A group of its own, which we can kill as a whole.
+            .process_group(0)
+            .spawn()?;
+        Ok(Self::of(child))
+    }
+
     fn of(mut child: Child) -> Self {
         let stdout = child.stdout.take().map(|pipe| File::from(OwnedFd::from(pipe)));
         let stderr = child.stderr.take().map(|pipe| File::from(OwnedFd::from(pipe)));
@@ -223,11 +231,16 @@ impl Run {
 
     /// Kills the program with its process group.
     fn kill(&mut self) {
+        self.kill_within(KILLED);
+    }
+
+    /// The same, with another time for it to be gone.
+    fn kill_within(&mut self, limit: Duration) {
         if let Some(pid) = self.pid {
             // Fails where none of them is left.
             let _ = kill_process_group(pid, Signal::KILL);
         }
-        if super::wait::wait_until(KILLED, || self.has_ended().then_some(())).is_some() {
+        if super::wait::wait_until(limit, || self.has_ended().then_some(())).is_some() {
             // Reaped, so that it does not stay as a zombie; its status does not matter.
             let _ = self.child.wait();
         }

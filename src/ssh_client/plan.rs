@@ -75,7 +75,7 @@ pub fn plan(values: &BTreeMap<Keyword, Value>, observed: &Observed, policy: &Pat
     let mut plan = correct(values, observed, policy);
     plan.problems.extend(findings::of(&observed.tree, &observed.reading));
     plan.problems.extend(observed.modes.iter().map(Mode::problem));
-    plan.problems.extend(overrides::problems(&observed.overrides, values));
+    plan.problems.extend(overrides::problems(&observed.homes, values));
     plan.problems.extend(own_blocks(values, observed));
     if let Verdict::Unasked(reason) = &observed.verdict {
         let message = format!("the values are computed, ssh was not asked: {reason}");

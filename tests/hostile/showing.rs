@@ -152,3 +152,16 @@ fn what_is_long_is_shortened_with_its_count_and_a_path_stays_whole() {
     let (out, err) = run(tree.path(), &["explain"]);
     assert!(out.len() + err.len() < 100_000, "{} bytes", out.len());
 }
+
+/// The sibling of users' notes in the host's own file, and in the caller's for `client`.
+#[test]
+fn odd_lines_of_one_kind_are_counted() {
+    let tree = tree(POLICY);
+    let lines: String = (0..5000).map(|host| format!("Host h{host},Web\n")).collect();
+    write(tree.path(), "etc/ssh/ssh_config", lines);
+    let (out, err) = run(tree.path(), &["check"]);
+    assert!(out.len() + err.len() < 10_000, "{} bytes", out.len());
+    for counted in ["4,997 more patterns of Host lines have commas", "have capitals"] {
+        assert!(out.contains(counted), "{out}");
+    }
+}

@@ -1,75 +1,99 @@
-use std::fs;
-
 use super::*;
 
-fn host(files: &[(&str, &str)]) -> (tempfile::TempDir, Host) {
-    let root = tempfile::tempdir().unwrap();
-    for (path, text) in files {
-        let path = root.path().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    let host = Host::at(root.path());
-    (root, host)
+fn dialect() -> Dialect {
+    Dialect::default().of_client()
 }
 
-const PASSWD: &str = "root:x:0:0::/root:/bin/sh\ndaemon:x:1:1::/:/bin/false\n\
-                      alice:x:1000:1000::/home/alice:/bin/sh\nbob:x:1001:1001::/home/bob:/bin/sh\n\
-                      backup:x:1002:1001::/home/bob:/bin/sh\n";
+fn home(user: &str, text: &str) -> Home {
+    let file = UserFile::of(PathBuf::from(format!("/home/{user}")));
+    let path = file.path.clone();
+    let said = of_file(1000, file, text.as_bytes().to_vec(), &dialect());
+    Home { user: user.to_owned(), path, said }
+}
 
-fn told(files: &[(&str, &str)]) -> Vec<String> {
-    let (_root, host) = host(&[&[("etc/passwd", PASSWD)], files].concat());
-    let found = of_users(&host, &Dialect::default().of_client()).unwrap();
+fn told(said: Vec<Home>) -> Vec<String> {
     let declared = BTreeMap::from([
         (Keyword::ServerAliveInterval, Value::Number(120)),
         (Keyword::ServerAliveCountMax, Value::Number(3)),
     ]);
-    problems(&found, &declared).iter().map(ToString::to_string).collect()
+    let homes = Homes { said, unread: BTreeMap::new() };
+    problems(&homes, &declared).iter().map(ToString::to_string).collect()
 }
 
 #[test]
-fn what_users_set_otherwise_is_told_with_its_place() {
-    let alice = "Host web1\n  ServerAliveInterval 9\nHost db\n  ServerAliveInterval 120\n\
+fn what_a_user_sets_otherwise_is_told_with_its_place() {
+    let alice = "Host db\n  ServerAliveInterval 120\nHost web1\n  ServerAliveInterval 9\n\
                  TCPKeepAlive no\nMatch !all\n  ServerAliveInterval 1\nHost *\n  \
                  ServerAliveInterval 0\n  ServerAliveInterval 7\n";
     assert_eq!(
-        told(&[
-            ("home/alice/.ssh/config", alice),
-            ("home/bob/.ssh/config", "ServerAliveCountMax 9"),
-        ]),
+        told(vec![home("alice", alice), home("bob", "ServerAliveCountMax 9")]),
         [
-            "/home/alice/.ssh/config:2: alice sets ServerAliveInterval 9 for Host web1, 120 is \
-             declared: a user's own file comes before the host's, and is not touched",
-            "/home/alice/.ssh/config:9: alice sets ServerAliveInterval 0 for every host, 120 is \
-             declared: a user's own file comes before the host's, and is not touched",
+            "/home/alice/.ssh/config:4: alice sets ServerAliveInterval 9 for Host web1 and another \
+             value on one more line, 120 is declared: a user's own file comes before the host's, \
+             and is not touched",
             "/home/bob/.ssh/config:1: bob sets ServerAliveCountMax 9 for every host, 3 is \
              declared: a user's own file comes before the host's, and is not touched",
         ]
     );
 }
 
+/// Row of hostile.md: one user's 1 MB ssh config; 3,000 accounts.
 #[test]
-fn what_is_no_file_of_a_person_is_passed_over() {
-    assert!(told(&[(".ssh/config", "ServerAliveInterval 9")]).is_empty());
-    let included = [
-        ("home/alice/.ssh/config", "Include more"),
-        ("home/alice/.ssh/more", "ServerAliveInterval 9"),
-    ];
-    assert!(told(&included).is_empty());
-    let remote = "2 1 0:9 / /home rw - nfs4 server:/home rw\n";
-    let at_home = ("home/alice/.ssh/config", "ServerAliveInterval 9");
-    assert!(told(&[at_home, ("proc/self/mountinfo", remote)]).is_empty());
-    let huge = format!("ServerAliveInterval 9\n{}", "#\n".repeat(1 << 20));
-    assert!(told(&[("home/alice/.ssh/config", &huge)]).is_empty());
-    let (root, host) = host(&[("etc/passwd", PASSWD), ("home/alice/.ssh/keep", "")]);
-    let pipe = root.path().join("home/alice/.ssh/config");
-    let made = rustix::fs::mknodat(
-        rustix::fs::CWD,
-        &pipe,
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::RUSR,
-        0,
+fn many_lines_and_many_accounts_are_one_notice_with_their_number() {
+    let blocks: String =
+        (0..26_000).map(|host| format!("Host h{host}\nServerAliveInterval {host}\n")).collect();
+    let mallory = home("mallory", &blocks);
+    assert_eq!(mallory.said.len(), VALUES);
+    let mut homes = vec![mallory];
+    homes.extend((0..3000).map(|number| home(&format!("u{number}"), "ServerAliveInterval 7")));
+    homes.push(home("honest", "ServerAliveInterval 120"));
+    assert_eq!(
+        told(homes),
+        ["/home/mallory/.ssh/config:2: 3,001 accounts set another ServerAliveInterval than 120, \
+          which is declared (mallory, u0, u1 and 2,998 more), mallory 0 for Host h0 and another \
+          value on 25,999 more lines: a user's own file comes before the host's, and is not \
+          touched"]
     );
-    made.unwrap();
-    assert_eq!(of_users(&host, &Dialect::default().of_client()).unwrap(), []);
+}
+
+#[test]
+fn names_and_words_of_users_are_shortened_before_they_are_quoted() {
+    let long =
+        home(&"n".repeat(5000), &format!("Host {}\x1b\nServerAliveInterval 7", "x".repeat(9000)));
+    let told = told(vec![long]).concat();
+    assert!(told.contains("…(4,800 characters)…"), "{told}");
+    assert!(told.contains("…(8,906 characters)…"), "{told}");
+    assert!(told.contains("\\x1b, 120 is declared"), "{told}");
+}
+
+#[test]
+fn homes_that_were_not_looked_at_are_named_by_reason() {
+    let mut homes = Homes::default();
+    for (why, users) in [
+        (Why::Silent, 1),
+        (Why::Late, 5),
+        (Why::Large, 1),
+        (Why::Failed("cannot run".to_owned()), 2),
+    ] {
+        let accounts = (0..users).map(|number| {
+            let user = format!("u{number}");
+            (user.clone(), UserFile::of(PathBuf::from("/home").join(user)).path)
+        });
+        homes.unread.insert(why, accounts.collect());
+    }
+    let told = problems(&homes, &BTreeMap::new());
+    let told: Vec<String> = told.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "/home/u0/.ssh/config: the home of u0 was not looked at for ssh settings: what stands \
+             there did not answer within 2 s, as where a link leads to a file system that hangs",
+            "/home/u0/.ssh/config: the homes of u0, u1, u2 and 2 more were not looked at for ssh \
+             settings: the others took 10 s already",
+            "/home/u0/.ssh/config: the home of u0 was not looked at for ssh settings: a file of \
+             more than 1 MiB is not read",
+            "/home/u0/.ssh/config: the homes of u0, u1 were not looked at for ssh settings: cannot \
+             run",
+        ]
+    );
 }
