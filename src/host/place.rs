@@ -60,6 +60,22 @@ impl Host {
         Ok(directory)
     }
 
+    /// Whether only trusted parties decide what stands at `path`: the links on the way, every
+    /// directory, and in a shared one the owner of what is there.
+    ///
+    /// # Errors
+    /// [`Refused`], also when there is no such directory.
+    pub fn trust_way(&self, path: &Path) -> Result<(), Refused> {
+        let unreachable = |source: Errno| Refused::Unreachable { path: path.to_owned(), source };
+        let resolved = self.resolve(path).map_err(|error| {
+            unreachable(Errno::from_io_error(&error.source).unwrap_or(Errno::INVAL))
+        })?;
+        let Ok((parent, name)) = split(&resolved.path) else { return Ok(()) };
+        let directory = self.way(&resolved, &parent)?;
+        let stat = rustix::fs::statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW);
+        directory.keeps(&self.locate(&resolved.path), stat.map_err(unreachable)?.st_uid)
+    }
+
     /// Goes to `directory`, one of the way that was resolved, if none of the links on the way was
     /// another party's.
     ///

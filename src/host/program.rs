@@ -52,7 +52,7 @@ pub enum NotRun {
         error: Errno,
     },
     /// A user other than root could change it, or exchange it for another program.
-    #[error("{0}")]
+    #[error("{}: who can change it decides what root runs; {}", .0.fault(), .0.remedy())]
     Changeable(Box<Distrust>),
     /// It runs what another file says, or is no program.
     #[error("{path} is a script or another file that is not an ELF program", path = .0.display())]

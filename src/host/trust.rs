@@ -113,6 +113,14 @@ impl Parties {
             .map_err(|source| Refused::Unreachable { path, source })
     }
 
+    /// Who may own what we rely on, for a message.
+    fn wanted(self) -> String {
+        match self.caller {
+            0 => "root".to_owned(),
+            caller => format!("root or uid {caller}"),
+        }
+    }
+
     const fn trusts(self, uid: u32) -> bool {
         uid == 0 || uid == self.caller
     }
@@ -237,34 +245,47 @@ impl AsFd for Directory {
 }
 
 impl fmt::Display for Distrust {
-    /// Whose it is, what follows from that, and the command that mends it.
+    /// Whose it is, what follows from that, and what mends it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (path, word) = (escape::path(&self.path), shell_word(&self.path));
-        let wanted = match self.parties.caller {
-            0 => "root".to_owned(),
-            caller => format!("root or uid {caller}"),
-        };
+        write!(
+            f,
+            "{}, who could put a link to any file in our way; {}",
+            self.fault(),
+            self.remedy()
+        )
+    }
+}
+
+impl Distrust {
+    /// Whose it is, other than wanted: ends with who that is.
+    #[must_use]
+    pub fn fault(&self) -> String {
+        let path = self.path.display();
+        let wanted = self.parties.wanted();
         match &self.reason {
-            Reason::Owner { uid, name } => {
-                let owner = name
-                    .as_ref()
-                    .map_or_else(|| format!("uid {uid}"), |name| format!("{name} (uid {uid})"));
-                write!(
-                    f,
-                    "{path} belongs to {owner}, wanted {wanted}: its owner could put a link to \
-                     any file in our way; mend with: chown root {word}"
-                )
+            Reason::Owner { uid, name: Some(name) } => {
+                format!("{path} belongs to {name} (uid {uid}), not to {wanted}")
             }
-            Reason::Writable { mode } => write!(
-                f,
-                "{path} has mode {mode:04o}, so that others than {wanted} could put a link to any \
-                 file in our way; mend with: chmod go-w {word}"
-            ),
-            Reason::Shared => write!(
-                f,
-                "{path} is shared by all users, who could put a link to any file in our way; use \
-                 a directory that only {wanted} can write to"
-            ),
+            Reason::Owner { uid, name: None } => {
+                format!("{path} belongs to uid {uid}, not to {wanted}")
+            }
+            Reason::Writable { mode } => {
+                format!("{path} has mode {mode:04o} and can be changed by others than {wanted}")
+            }
+            Reason::Shared => format!("{path} is shared by all users"),
+        }
+    }
+
+    /// The command that mends it, where there is one.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        let word = shell_word(&self.path);
+        match &self.reason {
+            Reason::Owner { .. } => format!("mend with: chown root {word}"),
+            Reason::Writable { .. } => format!("mend with: chmod go-w {word}"),
+            Reason::Shared => {
+                format!("use a directory that only {} can write to", self.parties.wanted())
+            }
         }
     }
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 use super::Diagnostic;
 use crate::host::Host;
 use crate::host::files::{File, Node};
+use crate::host::permissions::Permissions;
+use crate::host::trust::{Refused, shell_word};
 
 /// The largest policy that is read, in bytes.
 const LARGEST: u64 = 1024 * 1024;
@@ -18,7 +20,8 @@ pub(super) fn read(path: &Path) -> Result<(Vec<u8>, Vec<Diagnostic>), Diagnostic
             "somebody has it open for writing, so it may not be whole; fuser(1) tells who"
         }
         Ok(Node::File(file)) => {
-            let complaints = permissions(path, &file, rustix::process::geteuid().as_raw());
+            let mut complaints: Vec<Diagnostic> = way(path, &absolute).into_iter().collect();
+            complaints.extend(permissions(path, &file, rustix::process::geteuid().as_raw()));
             return Ok((file.bytes, complaints));
         }
         Ok(Node::Missing) => {
@@ -48,11 +51,26 @@ fn permissions(path: &Path, file: &File, caller: u32) -> Vec<Diagnostic> {
     judge(path, &whose, caller)
 }
 
-/// Whoever can put a file into a directory of fragments writes the policy.
+/// Another user who can put another file in the place of a policy, or who decides where a link to
+/// it leads, writes the policy too.
+pub(super) fn way(path: &Path, absolute: &Path) -> Option<Diagnostic> {
+    match Host::live().trust_way(absolute) {
+        Err(Refused::Distrusted(distrust)) => {
+            let (fault, remedy) = (distrust.fault(), distrust.remedy());
+            let message = format!("{fault}: who can change it decides what root does; {remedy}");
+            Some(Diagnostic::of_file(path, message))
+        }
+        _ => None,
+    }
+}
+
+/// A user who can put a file into a directory of fragments writes the policy.
 pub(super) fn others_write(directory: &Path) -> Option<Diagnostic> {
-    let stat = rustix::fs::stat(directory).ok()?;
-    let whose = Whose { real: directory, uid: stat.st_uid, mode: stat.st_mode & 0o7777 };
-    judge(directory, &whose, rustix::process::geteuid().as_raw()).into_iter().next()
+    let Permissions { uid, mode, .. } = Host::live().permissions(directory)?;
+    let real = Host::live().resolve(directory).ok()?.path;
+    let whose = Whose { real: &real, uid, mode };
+    let own = judge(directory, &whose, rustix::process::geteuid().as_raw()).into_iter().next();
+    own.or_else(|| way(directory, directory))
 }
 
 struct Whose<'p> {
@@ -82,11 +100,4 @@ fn judge(path: &Path, file: &Whose<'_>, caller: u32) -> Vec<Diagnostic> {
         ));
     }
     complaints
-}
-
-/// The path as one word of a shell command.
-fn shell_word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:,".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }

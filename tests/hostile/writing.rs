@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -312,4 +313,43 @@ fn without_openat2_all_is_the_same() {
         chown(tree.at("host/etc/ssh"), Some(BOB), None).unwrap();
         assert_eq!(run(&["restore"]).0, Some(2));
     }
+}
+
+/// Row: a policy, or its directory, that others own or reach through a link. All commands take it
+/// from one function; a draft of a user's own is the user's business.
+#[test]
+fn a_policy_that_another_user_can_exchange_is_refused() {
+    let tree = Tree::new();
+    for directory in ["bob", "kept.d", "kept"] {
+        fs::create_dir(tree.at(directory)).unwrap();
+    }
+    tree.put("bob/policy.toml", POLICY);
+    tree.put("kept/policy.toml", POLICY);
+    symlink(tree.at("kept/policy.toml"), tree.at("bob/link.toml")).unwrap();
+    chown(tree.at("bob"), Some(BOB), None).unwrap();
+    tree.put("fragments.toml", POLICY);
+    symlink(tree.at("bob"), tree.at("fragments.d")).unwrap();
+    let host = tree.at("host");
+    let validate = |policy: &str, user: u32| {
+        let mut command = Command::new(program());
+        command.arg("--root").arg(&host).arg("--policy").arg(tree.at(policy)).arg("validate");
+        said(&command.uid(user).output().unwrap())
+    };
+    for policy in ["bob/policy.toml", "bob/link.toml", "fragments.toml"] {
+        let (code, text) = validate(policy, 0);
+        assert_eq!(code, Some(78), "{policy}: {text}");
+        assert!(text.contains(&tree.at("bob").display().to_string()), "{policy}: {text}");
+        assert!(text.contains("chown root"), "{policy}: {text}");
+    }
+    assert_eq!(validate("kept/policy.toml", 0).0, Some(0));
+    let (code, text) = validate("bob/policy.toml", BOB);
+    assert_eq!(code, Some(0), "{text}");
+    for command in ["check", "apply", "diff", "explain"] {
+        let policy = tree.at("bob/link.toml");
+        let mut run = Command::new(program());
+        run.arg("--root").arg(&host).arg("--policy").arg(policy).arg(command);
+        assert_eq!(said(&run.output().unwrap()).0, Some(78), "{command}");
+    }
+    let (code, text) = validate("bob/policy.toml", BOB + 1);
+    assert_eq!(code, Some(78), "another user's: {text}");
 }

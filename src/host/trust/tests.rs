@@ -36,7 +36,7 @@ fn each_directory_on_the_way_counts_and_is_named_with_what_mends_it() {
         let said = refused(&host, path);
         let part = part.display().to_string();
         let part = part.trim_end_matches('/');
-        assert!(said.contains(&format!("{part} belongs to uid 4711, wanted root")), "{said}");
+        assert!(said.contains(&format!("{part} belongs to uid 4711, not to root")), "{said}");
         assert!(said.ends_with(&format!("mend with: chown root {part}")), "{said}");
         chown(part, Some(0), None).unwrap();
     }
@@ -127,5 +127,5 @@ fn a_caller_who_is_not_root_is_trusted_too_with_a_group_of_ones_own() {
     assert!(root.alone_change(path, Permissions { uid: 0, gid: 0, mode: 0o775 }).is_err());
     let said = parties.alone_change(path, Permissions { uid: 1, gid: 1, mode: 0o755 });
     let said = said.unwrap_err().to_string();
-    assert!(said.starts_with("/home/bob belongs to daemon (uid 1), wanted root or uid 4711"));
+    assert!(said.starts_with("/home/bob belongs to daemon (uid 1), not to root or uid 4711"));
 }

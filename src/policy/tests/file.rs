@@ -199,3 +199,38 @@ fn a_policy_that_somebody_is_writing_may_not_be_whole() {
     drop(writer);
     load(&path).unwrap();
 }
+
+#[test]
+fn a_directory_on_the_way_or_of_a_link_that_others_can_change_is_refused() {
+    let place = Place::new();
+    for directory in ["a/b", "home"] {
+        fs::create_dir_all(place.path(directory)).unwrap();
+        fs::set_permissions(place.path(directory), Permissions::from_mode(0o755)).unwrap();
+    }
+    let policy = place.policy("a/b/p.toml", 0o644);
+    symlink(&policy, place.path("home/link.toml")).unwrap();
+    let link = place.path("home/link.toml");
+    assert!(load(&link).is_ok());
+    for (directory, path, begins) in [
+        ("a/b", &policy, "a/b/p.toml: a/b belongs to nobody (uid 65534), not to root"),
+        ("a", &policy, "a/b/p.toml: a belongs to nobody (uid 65534), not to root"),
+        ("a", &link, "home/link.toml: a belongs to nobody (uid 65534), not to root"),
+        ("home", &link, "home/link.toml: home belongs to nobody (uid 65534), not to root"),
+    ] {
+        chown(place.path(directory), Some(NOBODY), None).unwrap();
+        let said = place.refused(path);
+        let ends = format!(
+            ": who can change it decides what root does; mend with: chown root {directory}"
+        );
+        assert!(said.starts_with(begins) && said.ends_with(&ends), "{said}");
+        chown(place.path(directory), Some(0), None).unwrap();
+        fs::set_permissions(place.path(directory), Permissions::from_mode(0o775)).unwrap();
+        assert!(place.refused(path).ends_with(&format!("mend with: chmod go-w {directory}")));
+        fs::set_permissions(place.path(directory), Permissions::from_mode(0o755)).unwrap();
+    }
+    // As in /tmp: only its owner takes an entry away.
+    fs::set_permissions(place.path("home"), Permissions::from_mode(0o1777)).unwrap();
+    assert!(load(&link).is_ok());
+    std::os::unix::fs::lchown(&link, Some(NOBODY), None).unwrap();
+    assert!(place.refused(&link).contains("link.toml belongs to nobody"));
+}
