@@ -14,6 +14,8 @@ use crate::sysctl::boot::Boot;
 use crate::sysctl::live::Live;
 use crate::sysctl::live::named::Named;
 
+pub mod unknown;
+
 /// The locks under which they are changed.
 pub const LOCKS: [&str; 5] = [Live::LOCK, Named::LOCK, Boot::LOCK, Sshd::LOCK, SshClient::LOCK];
 

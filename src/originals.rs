@@ -219,7 +219,7 @@ impl Originals {
         let path = Self::path(host);
         let lost = match host.exists(&path) {
             true => None,
-            false => own_sysctl_drop_in(host)?,
+            false => Self::own_sysctl_drop_in(host)?,
         };
         record::update(host, &path, LOCK, |originals: &mut Self, kept| {
             if let Some(incomplete) = Incomplete::after(kept, lost.as_deref()) {
@@ -254,6 +254,31 @@ impl Originals {
         self.first_enforced.values().min().copied()
     }
 
+    /// The directory of the copies of foreign files.
+    #[must_use]
+    pub fn copies(host: &Host) -> PathBuf {
+        host.state_dir().join(COPIES)
+    }
+
+    /// Our drop-in in sysctl.d, by its mark. It is recorded before it is made, so where it is and no
+    /// record is, the record was lost.
+    ///
+    /// # Errors
+    /// When the directory can't be listed.
+    pub fn own_sysctl_drop_in(host: &Host) -> Result<Option<PathBuf>, HostError> {
+        let directory = Path::new(SYSCTL_DIRECTORY);
+        for name in host.list(directory)? {
+            let path = directory.join(&name);
+            if name.as_bytes().ends_with(SYSCTL_SUFFIX)
+                && let Ok(Node::File(file)) = host.read(&path)
+                && marked::has_header(&file.bytes)
+            {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
+    }
+
     /// Keeps a copy of a foreign file, unless one is kept already.
     ///
     /// # Errors
@@ -263,7 +288,7 @@ impl Originals {
             return Ok(());
         }
         host.make_directory(host.state_dir(), 0o755)?;
-        host.make_directory(&host.state_dir().join(COPIES), 0o700)?;
+        host.make_directory(&Self::copies(host), 0o700)?;
         put(host, &copy_path(host, file), content, 0o600)
     }
 
@@ -302,21 +327,6 @@ impl Incomplete {
         };
         Some(Self { since, reason, kept, unknown: None, rest: Rest::new() })
     }
-}
-
-/// Our drop-in in sysctl.d: it is recorded before it is made.
-fn own_sysctl_drop_in(host: &Host) -> Result<Option<PathBuf>, HostError> {
-    let directory = Path::new(SYSCTL_DIRECTORY);
-    for name in host.list(directory)? {
-        let path = directory.join(&name);
-        if name.as_bytes().ends_with(SYSCTL_SUFFIX)
-            && let Ok(Node::File(file)) = host.read(&path)
-            && marked::has_header(&file.bytes)
-        {
-            return Ok(Some(path));
-        }
-    }
-    Ok(None)
 }
 
 fn put(host: &Host, path: &Path, bytes: &[u8], mode: u32) -> Result<(), HostError> {

@@ -1,22 +1,34 @@
 //! `restore`: undo everything that this tool ever changed.
 
 use super::{Invocation, complain, verdict};
-use crate::governed::Governed;
+use crate::governed::{Governed, unknown};
 use crate::host::Host;
+use crate::reconcile::{Report, Resource};
 use crate::report::json;
 use crate::report::status::Status;
 use crate::report::text::{self, Style};
+use crate::sysctl::boot::Boot;
 
 pub(super) fn run(invocation: &Invocation) -> u8 {
     if let Err(code) = refuse_beside_daemon(&invocation.host, "systemctl") {
         return code;
     }
-    if let Err(error) = invocation.host.trust_root() {
+    let host = &invocation.host;
+    if let Err(error) = host.trust_root() {
         return complain(&error);
     }
-    let reports = Governed::default().restore(&invocation.host);
+    let unknown = unknown::find(host);
+    let mut reports = Governed::default().restore(host);
+    let mut code = verdict(&reports);
+    if code == 0 {
+        if let Err(error) = unknown::forget(host) {
+            return complain(&error);
+        }
+        code = u8::from(!unknown.is_empty());
+    }
+    reports.push(Report::of_problems(Boot::NAME, unknown));
     invocation.print(&json::Applied::of(&reports), || text::restored(&reports, Style::of_stdout()));
-    verdict(&reports)
+    code
 }
 
 /// A daemon that runs would take for drift what is restored. `manager` is the command that stops it.
