@@ -70,6 +70,88 @@ pub fn strip(file: &[u8], ours: impl Fn(&[u8]) -> bool) -> Vec<u8> {
     kept
 }
 
+/// How the comments begin that we write into our own files; all that any release of ours wrote.
+const COMMENTS: [&str; 5] = [
+    HEADER,
+    "# To undo this file: change the policy, or run `keepalive-policy",
+    "# The values are declared in ",
+    "# \"keepalive-policy restore\" puts back",
+    "# The first block that matches wins: these values hold in every block.",
+];
+
+/// What a line of a file of ours is, other than a comment of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// A setting of ours.
+    Ours,
+    /// Begins a block of ours.
+    OurBlock,
+    /// Begins a block.
+    Block,
+    /// Anything else, comments among it.
+    Theirs,
+}
+
+/// The lines that others have put into a file of ours. They are kept, whatever becomes of ours: when
+/// the file is written anew, when it gets another name, and when ours is taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Strangers {
+    /// Those before any block.
+    pub top: Vec<u8>,
+    /// Those in or behind our block, and all blocks of others.
+    pub blocks: Vec<u8>,
+    /// Whether the first of `blocks` stands in our block.
+    pub in_our_block: bool,
+    /// The number of the first, from 1.
+    pub first: Option<usize>,
+}
+
+impl Strangers {
+    /// Finds them. A setting of ours in a block of others is theirs.
+    pub fn of(content: &[u8], kind: impl Fn(&[u8]) -> Line) -> Self {
+        let mut found = Self::default();
+        let (mut in_ours, mut in_theirs) = (false, false);
+        for (index, line) in content.split_inclusive(|byte| *byte == b'\n').enumerate() {
+            let comment = COMMENTS.iter().any(|comment| line.starts_with(comment.as_bytes()));
+            let kind = kind(line);
+            if !in_theirs {
+                match kind {
+                    _ if comment || line.trim_ascii().is_empty() => continue,
+                    Line::Ours => continue,
+                    Line::OurBlock if !in_ours => {
+                        in_ours = true;
+                        continue;
+                    }
+                    Line::OurBlock | Line::Block => in_theirs = true,
+                    Line::Theirs => {}
+                }
+            }
+            found.first.get_or_insert(index + 1);
+            if found.blocks.is_empty() {
+                found.in_our_block = in_ours && !in_theirs;
+            }
+            let place = if in_ours || in_theirs { &mut found.blocks } else { &mut found.top };
+            place.extend_from_slice(line);
+            if !line.ends_with(b"\n") {
+                place.push(b'\n');
+            }
+        }
+        found
+    }
+
+    /// The file without ours; empty where nothing of others is in it. `our_block` is the line that
+    /// begins our block.
+    #[must_use]
+    pub fn alone(&self, our_block: &[u8]) -> Vec<u8> {
+        let begin = if self.in_our_block { our_block } else { b"" };
+        [&self.top, begin, &self.blocks].concat()
+    }
+}
+
+/// What is said of such lines.
+pub const STRANGER: &str = "this line, and others below it that are not of our making, stay when this \
+    file is written anew or taken back; they are better off in a file of their own";
+
 fn is_marker(line: &[u8], marker: &str) -> bool {
     let behind = line.trim_ascii().strip_prefix(marker.as_bytes());
     behind.is_some_and(|behind| matches!(behind.first(), None | Some(b':' | b' ')))

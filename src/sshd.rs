@@ -419,5 +419,5 @@ fn prepare(host: &Host, install: &Install, instance: Option<&Instance>) -> Resul
 /// Whether nothing of ours is in the instance's files any more.
 fn is_out_of(instance: &Instance, tree: &tree::Tree) -> bool {
     let has_block = tree.content(&instance.file).is_some_and(edit::has_block);
-    !has_block && tree.content(&instance.beside()).is_none()
+    !has_block && !tree.content(&instance.beside()).is_some_and(edit::has_header)
 }

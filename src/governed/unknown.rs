@@ -105,7 +105,9 @@ fn lost(host: &Host, reason: &str, is_unknown: impl Fn(Key) -> bool) -> Vec<Prob
                 let name = key.name();
                 let default = match value == i64::from(default) {
                     true => "That is the kernel's default".to_owned(),
-                    false => format!("The kernel's default is {default}: sysctl -w {name}={default}"),
+                    false => {
+                        format!("The kernel's default is {default}: sysctl -w {name}={default}")
+                    }
                 };
                 problems.push(problem(format!(
                     "{name} is {value} and stays: what it was before is not known. {default}"

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::Keyword;
 use super::evaluate::managed;
-use crate::marked;
+use crate::marked::{self, Line, Strangers};
 use crate::reconcile::Value;
 use crate::sshd::dialect::Dialect;
 use crate::sshd::edit::before_first_directive;
@@ -45,10 +45,12 @@ impl Condition {
 }
 
 impl Text<'_> {
-    /// A drop-in. It is read outside any block, and so for every host.
+    /// A drop-in. It is read outside any block, and so for every host. What others have put into it
+    /// stays.
     #[must_use]
-    pub fn drop_in(&self) -> Vec<u8> {
-        (marked::header(self.policy) + &self.lines("")).into_bytes()
+    pub fn drop_in(&self, strangers: &Strangers) -> Vec<u8> {
+        let ours = marked::header(self.policy) + &self.lines("");
+        [ours.as_bytes(), &strangers.alone(b"")].concat()
     }
 
     fn lines(&self, indent: &str) -> String {
@@ -87,6 +89,16 @@ fn insert(file: &[u8], at: usize, block: &[u8]) -> Vec<u8> {
 pub fn is_ours(content: &[u8], dialect: &Dialect) -> bool {
     let of_ours = |line: &Directive| managed(line, dialect).is_some() || is_block(line);
     marked::has_header(content) || syntax::directives(content, dialect).iter().all(of_ours)
+}
+
+/// What others have put into a file of ours. Our keywords outside blocks of theirs are ours: drift.
+#[must_use]
+pub fn strangers(content: &[u8], dialect: &Dialect) -> Strangers {
+    Strangers::of(content, |line| match syntax::directives(line, dialect).as_slice() {
+        [one] if managed(one, dialect).is_some() => Line::Ours,
+        [one] if is_block(one) => Line::Block,
+        _ => Line::Theirs,
+    })
 }
 
 fn is_block(line: &Directive) -> bool {

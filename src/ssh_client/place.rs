@@ -46,12 +46,36 @@ pub fn without_ours(observed: &Observed) -> Tree {
         return tree;
     }
     for path in own_paths().into_iter().filter(|path| open(path)) {
-        // A copy is of what ours took the place of: what somebody put there since is his.
-        if tree.content(&path).is_some_and(marked::has_header) {
-            tree.set(&path, observed.copies.get(&path).map(Vec::as_slice));
+        // A copy is of what ours took the place of: what others put into ours since stays with it.
+        if let Some(content) = own_content(&tree, &path) {
+            let copy = observed.copies.get(&path);
+            let rest = edit::strangers(content, &observed.dialect).alone(b"");
+            let left = [copy.map_or(&[][..], Vec::as_slice), &rest].concat();
+            tree.set(&path, (copy.is_some() || !rest.is_empty()).then_some(&left));
         }
     }
     tree
+}
+
+/// The content of a file of ours.
+fn own_content<'a>(tree: &'a Tree, path: &Path) -> Option<&'a [u8]> {
+    tree.content(path).filter(|content| marked::has_header(content))
+}
+
+/// Our files in which others have put something, with the first line of theirs.
+#[must_use]
+pub fn shared(observed: &Observed) -> Vec<(PathBuf, usize)> {
+    let mut shared = Vec::new();
+    // The host's files are none of a user's.
+    let paths = if observed.tree.user.is_some() { Vec::new() } else { own_paths() };
+    for path in paths {
+        if let Some(content) = own_content(&observed.tree, &path)
+            && let Some(first) = edit::strangers(content, &observed.dialect).first
+        {
+            shared.push((path, first));
+        }
+    }
+    shared
 }
 
 /// The tree as it should be; `None` when no place is good enough, and all stays as it is.
@@ -70,6 +94,7 @@ pub fn target(
         own: users_own(&base, &observed.dialect),
         base: &base,
         closed: &observed.closed,
+        seen: &observed.tree,
         values,
         dialect: &observed.dialect,
         text: Text { values, policy, dialect: &observed.dialect },
@@ -91,6 +116,8 @@ fn users_own(tree: &Tree, dialect: &Dialect) -> Reading {
 struct Search<'a> {
     base: &'a Tree,
     closed: &'a BTreeMap<PathBuf, Obstacle>,
+    /// As it was found.
+    seen: &'a Tree,
     before: Reading,
     own: Reading,
     values: &'a BTreeMap<Keyword, Value>,
@@ -143,8 +170,11 @@ impl Search<'_> {
     }
 
     fn with_drop_in(&self, path: &Path) -> Option<Tree> {
+        let ours = own_content(self.seen, path);
+        let strangers = ours.map(|content| edit::strangers(content, self.dialect));
         let free = match self.base.entries.get(path) {
             None => true,
+            Some(Entry::File { .. }) if ours.is_some() => true,
             Some(Entry::File { bytes, real, .. }) => {
                 real.file_name() == path.file_name() && edit::is_ours(bytes, self.dialect)
             }
@@ -158,8 +188,10 @@ impl Search<'_> {
         };
         let mut tree = self.base.clone();
         tree.entries.remove(path);
-        let free = free && !self.closed.contains_key(path);
-        (free && usable).then(|| tree.set(path, Some(&self.text.drop_in())))?;
+        if !free || !usable || self.closed.contains_key(path) {
+            return None;
+        }
+        tree.set(path, Some(&self.text.drop_in(&strangers.unwrap_or_default())));
         Some(tree)
     }
 

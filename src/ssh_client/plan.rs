@@ -77,6 +77,9 @@ pub fn plan(values: &BTreeMap<Keyword, Value>, observed: &Observed, policy: &Pat
     plan.problems.extend(observed.modes.iter().map(Mode::problem));
     plan.problems.extend(overrides::problems(&observed.homes, values));
     plan.problems.extend(own_blocks(values, observed));
+    plan.problems.extend(place::shared(observed).into_iter().map(|(file, line)| {
+        Problem::new(NAME, Severity::Notice, marked::STRANGER).at(file, Some(line))
+    }));
     if let Verdict::Unasked(reason) = &observed.verdict {
         let message = format!("the values are computed, ssh was not asked: {reason}");
         plan.problems.push(Problem::new(NAME, Severity::Notice, message));

@@ -10,12 +10,15 @@ use super::Keyword;
 use super::dialect::Dialect;
 use super::evaluate::managed;
 use super::syntax::{self, Directive};
-use crate::marked;
+use crate::marked::{self, Line, Strangers};
 pub use crate::marked::{has_block, has_header};
 use crate::reconcile::Value;
 
 #[cfg(test)]
 mod tests;
+
+/// Begins our block.
+pub const MATCH_ALL: &[u8] = b"Match all\n";
 
 /// The declared values, and the policy file to name to the reader.
 #[derive(Debug, Clone, Copy)]
@@ -28,22 +31,24 @@ pub struct Text<'a> {
 
 impl Text<'_> {
     /// A drop-in: the values for everybody, and with `beat_blocks` also for those whom other
-    /// `Match` blocks treat apart.
+    /// `Match` blocks treat apart. What others have put into it stays.
     #[must_use]
-    pub fn drop_in(&self, beat_blocks: bool) -> Vec<u8> {
-        let mut text = self.header();
-        text.push_str(&self.lines(|_| true));
-        if beat_blocks {
-            text.push_str(&self.match_all());
-        }
-        text.into_bytes()
+    pub fn drop_in(&self, beat_blocks: bool, strangers: &Strangers) -> Vec<u8> {
+        let ours = self.header() + &self.lines(|_| true);
+        let block = match beat_blocks {
+            true => self.match_all().into_bytes(),
+            false if strangers.in_our_block => MATCH_ALL.to_vec(),
+            false => Vec::new(),
+        };
+        [ours.as_bytes(), &strangers.top, &block, &strangers.blocks].concat()
     }
 
     /// The file that a marked block includes to beat other `Match` blocks. In the main file itself
     /// a `Match all` would swallow all that stands below it.
     #[must_use]
-    pub fn beside(&self) -> Vec<u8> {
-        (self.header() + &self.match_all()).into_bytes()
+    pub fn beside(&self, strangers: &Strangers) -> Vec<u8> {
+        let (header, block) = (self.header(), self.match_all());
+        [header.as_bytes(), &strangers.top, block.as_bytes(), &strangers.blocks].concat()
     }
 
     fn header(&self) -> String {
@@ -95,6 +100,22 @@ pub(crate) fn before_first_directive(main: &[u8], dialect: &Dialect) -> usize {
         // line that has no end.
         None => main.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1),
     }
+}
+
+/// What others have put into a file of ours. Our keywords outside blocks of theirs are ours: drift.
+#[must_use]
+pub fn strangers(content: &[u8], dialect: &Dialect) -> Strangers {
+    Strangers::of(content, |line| match syntax::directives(line, dialect).as_slice() {
+        [one] if managed(one).is_some() => Line::Ours,
+        [one] if is_match_all(one) => Line::OurBlock,
+        [one] if one.is("Match") => Line::Block,
+        _ => Line::Theirs,
+    })
+}
+
+fn is_match_all(line: &Directive) -> bool {
+    let arguments = line.arguments.as_deref().unwrap_or_default();
+    line.is("Match") && matches!(arguments, [one] if one.bytes.eq_ignore_ascii_case(b"all"))
 }
 
 /// Whether a file at one of our paths is of our making.

@@ -8,6 +8,7 @@ use super::judge::{Complaint, Dump, Verdict};
 use super::tree::Tree;
 use super::{Desired, Keyword, Observed, syntax};
 use crate::host::links::Obstacle;
+use crate::marked::STRANGER;
 use crate::reconcile::{Plan, Problem, Setting, Severity, Value};
 
 mod alive;
@@ -51,6 +52,11 @@ fn governed(desired: &Desired, observed: &Observed, policy: &Path) -> Plan<Chang
         plan.problems.extend(observed.being_written.iter().map(|path| being_written(path)));
     }
     plan.problems.extend(instance::notice(observed));
+    plan.problems.extend(
+        place::shared(observed).into_iter().map(|(file, line)| {
+            Problem::new(NAME, Severity::Notice, STRANGER).at(file, Some(line))
+        }),
+    );
     plan
 }
 

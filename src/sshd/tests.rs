@@ -94,7 +94,7 @@ fn what_is_put_in_the_place_of_ours_later_is_kept_too() {
 }
 
 #[test]
-fn a_strangers_block_in_a_file_of_ours_is_not_dropped_unseen() {
+fn a_strangers_block_in_a_file_of_ours_stays() {
     let include = "Include /etc/ssh/sshd_config.d/*.conf\n";
     let tested = Tested::new(&[(MAIN, include)]);
     tested.reconcile(&interval(120));
@@ -102,12 +102,11 @@ fn a_strangers_block_in_a_file_of_ours_is_not_dropped_unseen() {
     let expect = Expect::Content(ours.as_bytes());
     let block = format!("{ours}Match User bob\n    PasswordAuthentication no\n");
     tested.host.replace(Path::new(DROP_IN), expect, block.as_bytes()).unwrap();
-    let observed = tested.sshd.observe(&tested.host).unwrap();
-    let plan = tested.sshd.plan(&Desired::default(), &observed);
-    let outcomes = tested.sshd.apply(&tested.host, &plan);
-    let refusal = outcomes.iter().find_map(|outcome| outcome.error.clone()).unwrap();
-    assert!(refusal.contains("passwordauthentication: no → yes"), "{refusal}");
-    assert_eq!(tested.text(DROP_IN), Some(block));
+    tested.reconcile(&interval(60));
+    assert_eq!(tested.text(DROP_IN), Some(block.replace(" 120\n", " 60\n")));
+    tested.reconcile(&Desired::default());
+    let left = "Match User bob\n    PasswordAuthentication no\n";
+    assert_eq!(tested.text(DROP_IN).as_deref(), Some(left));
 }
 
 #[test]

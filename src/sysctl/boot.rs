@@ -12,6 +12,7 @@ use super::tree::{CREDENTIALS, DIRECTORIES, SYSCTL_CONF, Tree};
 use super::value::{Hz, Write};
 use super::{Desired, Key};
 use crate::host::{Host, HostError};
+use crate::marked::STRANGER;
 use crate::originals::{EditedLine, Incomplete, Originals};
 use crate::reconcile::{ObserveError, Outcome, Plan, Problem, Resource, Setting, Severity, Value};
 use crate::record::Found;
@@ -148,6 +149,9 @@ impl Resource for Boot {
         plan.problems.extend(observed.trouble.clone());
         plan.problems.extend(observed.tree.unreadable.iter().map(unreadable));
         plan.problems.extend(dead_lines(desired, &judged));
+        plan.problems.extend(drop_in::shared(&observed.tree).into_iter().map(|(file, line)| {
+            Problem::new(Self::NAME, Severity::Notice, STRANGER).at(file, Some(line))
+        }));
         if plan.problems.iter().all(|problem| problem.severity != Severity::Blocked) {
             let target = target::find(&self.policy, desired, observed);
             plan.changes = change::between(observed, &target);

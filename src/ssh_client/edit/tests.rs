@@ -68,3 +68,19 @@ fn a_file_of_ours_is_recognised_also_when_it_was_emptied_of_its_header() {
         assert_eq!(is_ours(content.as_bytes(), &dialect), expected, "{content}");
     }
 }
+
+#[test]
+fn lines_of_others_in_a_drop_in_of_ours_stay() {
+    let values = BTreeMap::from([(Keyword::ServerAliveInterval, Value::Number(120))]);
+    let dialect = Dialect::default().of_client();
+    let text = Text { values: &values, policy: Path::new("/p"), dialect: &dialect };
+    let bare = String::from_utf8(text.drop_in(&Strangers::default())).unwrap();
+    assert_eq!(strangers(bare.as_bytes(), &dialect), Strangers::default());
+    let theirs = "# why\nForwardAgent no\nHost a\nServerAliveInterval 5\n";
+    let shared = format!("{bare}ServerAliveInterval 7\n{theirs}");
+    let found = strangers(shared.as_bytes(), &dialect);
+    assert_eq!(found.alone(b""), theirs.as_bytes());
+    let anew = text.drop_in(&found);
+    assert_eq!(String::from_utf8(anew.clone()).unwrap(), format!("{bare}{theirs}"));
+    assert_eq!(text.drop_in(&strangers(&anew, &dialect)), anew);
+}

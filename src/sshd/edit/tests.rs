@@ -91,7 +91,7 @@ fn our_files_say_whose_they_are_and_how_to_undo_them() {
     let values = values();
     let text = Text { values: &values, policy: Path::new("/etc/kp\n.toml") };
     assert_eq!(
-        String::from_utf8(text.drop_in(true)).unwrap(),
+        String::from_utf8(text.drop_in(true, &Strangers::default())).unwrap(),
         "# Written by keepalive-policy from /etc/kp?.toml; a change made here is undone.\n\
          # To undo this file: change the policy, or run `keepalive-policy restore`.\n\
          TCPKeepAlive yes\n\
@@ -100,8 +100,8 @@ fn our_files_say_whose_they_are_and_how_to_undo_them() {
          Match all\n\
          ClientAliveInterval 120\n"
     );
-    assert!(has_header(&text.drop_in(false)));
-    assert!(has_header(&text.beside()));
+    assert!(has_header(&text.drop_in(false, &Strangers::default())));
+    assert!(has_header(&text.beside(&Strangers::default())));
 }
 
 proptest! {
@@ -125,5 +125,40 @@ proptest! {
         let edited = inserted(&main, include).unwrap();
         prop_assert!(has_block(&edited));
         prop_assert_eq!(stripped(&edited), main);
+    }
+}
+
+#[test]
+fn lines_of_others_in_a_file_of_ours_are_told_from_ours() {
+    let values = BTreeMap::from([(Keyword::ClientAliveInterval, Value::Number(120))]);
+    let text = Text { values: &values, policy: Path::new("/p") };
+    let dialect = Dialect::default();
+    let bare = String::from_utf8(text.drop_in(true, &Strangers::default())).unwrap();
+    assert_eq!(strangers(bare.as_bytes(), &dialect), Strangers::default());
+    // Theirs, and what is left of them when ours is taken out.
+    let table = [
+        ("{ours}\n\n", ""),
+        ("{ours}ClientAliveInterval 7\nclientalivecountmax=1\n", ""),
+        ("{ours}X11Forwarding no", "Match all\nX11Forwarding no\n"),
+        ("# a remark\n{ours}", "# a remark\n"),
+        (
+            "{ours}Match User bob\nClientAliveInterval 7\n\n# why\n",
+            "Match User bob\nClientAliveInterval 7\n\n# why\n",
+        ),
+        ("{ours}Match all\nPort 22\n", "Match all\nPort 22\n"),
+    ];
+    for (template, left) in table {
+        let content = match template.strip_prefix("# a remark\n") {
+            Some(_) => bare.replacen("\n# To undo", "\n# a remark\n# To undo", 1),
+            None => template.replace("{ours}", &bare),
+        };
+        let found = strangers(content.as_bytes(), &dialect);
+        assert_eq!(String::from_utf8(found.alone(MATCH_ALL)).unwrap(), left, "{template}");
+        for beat in [true, false] {
+            let anew = text.drop_in(beat, &found);
+            let again = strangers(&anew, &dialect);
+            assert_eq!(again.alone(MATCH_ALL), found.alone(MATCH_ALL), "{template}");
+            assert_eq!(text.drop_in(beat, &again), anew, "written once: {template}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::same_files;
 use crate::file_edit::FileEdit;
 use crate::host::links::Obstacle;
+use crate::marked::Strangers;
 use crate::reconcile::Value;
 use crate::sshd::dialect::{Dialect, Include};
 use crate::sshd::edit::{self, Text};
@@ -94,9 +95,13 @@ pub fn target(desired: &Desired, observed: &Observed, policy: &Path) -> Option<T
 pub fn without_ours(observed: &Observed) -> Tree {
     let (mut tree, dialect) = (observed.tree.clone(), &observed.dialect);
     for path in observed.places.paths().filter(|path| !observed.closed.contains_key(*path)) {
-        // A copy is of what ours took the place of: what somebody put there since is his.
-        if own_content(&tree, path).is_some_and(edit::has_header) {
-            tree.set(path, observed.copies.get(path).map(Vec::as_slice));
+        // A copy is of what ours took the place of: what others put into ours since stays with it.
+        if let Some(content) = own_content(&tree, path).filter(|content| edit::has_header(content))
+        {
+            let copy = observed.copies.get(path);
+            let rest = edit::strangers(content, dialect).alone(edit::MATCH_ALL);
+            let left = [copy.map_or(&[][..], Vec::as_slice), &rest].concat();
+            tree.set(path, (copy.is_some() || !rest.is_empty()).then_some(&left));
         }
     }
     if let Some(main) = tree.content(&tree.main)
@@ -106,6 +111,21 @@ pub fn without_ours(observed: &Observed) -> Tree {
         tree.set(&tree.main.clone(), Some(&stripped));
     }
     tree
+}
+
+/// Our files in which others have put something, with the first line of theirs.
+#[must_use]
+pub fn shared(observed: &Observed) -> Vec<(PathBuf, usize)> {
+    let mut shared = Vec::new();
+    for path in observed.places.paths() {
+        if let Some(content) = own_content(&observed.tree, path)
+            && edit::has_header(content)
+            && let Some(first) = edit::strangers(content, &observed.dialect).first
+        {
+            shared.push((path.clone(), first));
+        }
+    }
+    shared
 }
 
 /// The content of a file at one of our paths; none of a link to somewhere else, which would be
@@ -184,6 +204,8 @@ pub fn out_of_reach(observed: &Observed) -> Vec<&Obstacle> {
 
 struct Search<'a> {
     base: &'a Tree,
+    /// As it was found.
+    seen: &'a Tree,
     before: Evaluation,
     desired: &'a BTreeMap<Keyword, Value>,
     text: Text<'a>,
@@ -204,7 +226,8 @@ impl<'a> Search<'a> {
         let mut drop_ins: Vec<&PathBuf> = places.drop_ins.iter().collect();
         let is_ours = |path: &Path| own_content(&seen.tree, path).is_some_and(edit::has_header);
         drop_ins.sort_by_key(|path| !is_ours(path));
-        Self { base, before, desired: &desired.values, text, dialect, places, closed, drop_ins }
+        let (seen, desired) = (&seen.tree, &desired.values);
+        Self { base, seen, before, desired, text, dialect, places, closed, drop_ins }
     }
 
     /// The places in the order of preference.
@@ -220,7 +243,10 @@ impl<'a> Search<'a> {
 
     fn with_drop_in(&self, path: &Path, beat_blocks: bool) -> Option<Tree> {
         let mut tree = self.base.clone();
-        self.is_free(path).then(|| tree.set(path, Some(&self.text.drop_in(beat_blocks))))?;
+        if !self.is_free(path) {
+            return None;
+        }
+        tree.set(path, Some(&self.text.drop_in(beat_blocks, &self.strangers(path))));
         Some(tree)
     }
 
@@ -236,15 +262,25 @@ impl<'a> Search<'a> {
         let edited = self.text.insert(main, beat_blocks.then_some(beside), self.dialect)?;
         tree.set(&self.base.main, Some(&edited));
         if beat_blocks {
-            tree.set(beside, Some(&self.text.beside()));
+            tree.set(beside, Some(&self.text.beside(&self.strangers(beside))));
         }
         Some(tree)
+    }
+
+    fn ours(&self, path: &Path) -> Option<&[u8]> {
+        own_content(self.seen, path).filter(|content| edit::has_header(content))
+    }
+
+    fn strangers(&self, path: &Path) -> Strangers {
+        let ours = self.ours(path);
+        ours.map(|content| edit::strangers(content, self.dialect)).unwrap_or_default()
     }
 
     /// Whether nothing stands there that would be lost, and the directory can be there.
     fn is_free(&self, path: &Path) -> bool {
         let in_place = match self.base.entries.get(path) {
             None => true,
+            Some(_) if self.ours(path).is_some() => true,
             Some(_) => own_content(self.base, path)
                 .is_some_and(|content| edit::is_ours(content, self.dialect)),
         };

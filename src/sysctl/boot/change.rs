@@ -79,7 +79,13 @@ fn own_files(observed: &Observed, target: &Target) -> BTreeSet<PathBuf> {
 
 impl Change {
     fn removes(&self) -> bool {
-        self.edit.as_ref().is_some_and(|edit| edit.after.is_none())
+        self.edit.as_ref().is_some_and(|edit| edit.after.is_none()) || self.takes_ours_out()
+    }
+
+    /// Whether our drop-in goes, also where lines of others in it stay.
+    fn takes_ours_out(&self) -> bool {
+        let after = self.edit.as_ref().map(|edit| edit.after.as_deref().unwrap_or_default());
+        self.ours && after.is_some_and(|after| !drop_in::has_mark(after))
     }
 
     /// What it does, in one line of the journal.
@@ -103,11 +109,11 @@ impl Change {
             save(host, &self.file, &lines)?;
         }
         if let Some(edit) = &self.edit {
-            if self.ours && edit.after.is_some() {
+            if self.ours && !self.takes_ours_out() {
                 prepare_drop_in(host, &self.file)?;
             }
             edit.apply(host)?;
-            if self.ours && edit.after.is_none() {
+            if self.takes_ours_out() {
                 forget_drop_in(host, &self.file)?;
             }
         }

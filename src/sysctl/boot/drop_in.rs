@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use crate::marked::{Line, Strangers};
 use crate::sysctl::tree::{Directory, Entry, OURS, Tree};
 use crate::sysctl::{Desired, file, key, proc_sys};
 
@@ -75,6 +76,34 @@ fn says_nothing_else(content: &[u8]) -> bool {
     })
 }
 
+/// What others have put into a file of ours. A line that is about our settings alone is ours, by
+/// whatever spelling: it is drift.
+pub fn strangers(content: &[u8]) -> Strangers {
+    Strangers::of(content, |line| {
+        let statements = [file::systemd(line), file::procps(line)].concat();
+        let is_comment = statements.is_empty();
+        if !is_comment && says_nothing_else(line) { Line::Ours } else { Line::Theirs }
+    })
+}
+
+/// Our files in which others have put something, by real path, with the first line of theirs.
+pub fn shared(tree: &Tree) -> Vec<(PathBuf, usize)> {
+    let Some(directory) = directory(tree) else { return Vec::new() };
+    let mut shared = Vec::new();
+    for name in present(tree) {
+        let real = directory.join(OsStr::from_bytes(&name));
+        if let Some(first) = strangers(tree.content(&real)).first {
+            shared.push((real, first));
+        }
+    }
+    shared
+}
+
+/// Whether a content is that of our drop-in, and not what is left of others when ours is taken out.
+pub fn has_mark(content: &[u8]) -> bool {
+    content.starts_with(MARK)
+}
+
 /// The real path of the drop-in that the tree was given last, or that it was found with.
 pub fn made(tree: &Tree) -> Option<PathBuf> {
     let name = present(tree).into_iter().next()?;
@@ -136,7 +165,8 @@ fn in_directory(directory: Option<&Directory>, name: &[u8]) -> bool {
 }
 
 impl Tree {
-    /// The tree without our files, and with one of this name and text in `directory`.
+    /// The tree without our files, and with one of this name and text in `directory`. What others
+    /// have put into one of ours stays in it.
     pub fn with_drop_in(&self, directory: &Path, file: Option<(&[u8], &[u8])>) -> Self {
         let mut tree = self.clone();
         let ours = present(self);
@@ -151,13 +181,23 @@ impl Tree {
         // Another one can be a link to it.
         for found in tree.directories.iter_mut().filter(|found| found.real == directory) {
             for name in &ours {
-                found.names.remove(name);
-                tree.contents.remove(&directory.join(OsStr::from_bytes(name)));
+                let real = directory.join(OsStr::from_bytes(name));
+                let rest = strangers(self.content(&real)).alone(b"");
+                if rest.is_empty() {
+                    found.names.remove(name);
+                    tree.contents.remove(&real);
+                } else {
+                    tree.contents.insert(real, rest.into());
+                }
             }
             if let Some((name, text)) = file {
                 let real = directory.join(OsStr::from_bytes(name));
+                let rest = match ours.iter().any(|ours| ours == name) {
+                    true => strangers(self.content(&real)).alone(b""),
+                    false => Vec::new(),
+                };
                 found.names.insert(name.to_vec(), Entry::File(real.clone()));
-                tree.contents.insert(real.clone(), text.into());
+                tree.contents.insert(real.clone(), [text, &rest].concat().into());
                 tree.made_by_us = Some(real);
             }
         }

@@ -159,6 +159,49 @@ fn a_file_that_says_more_and_took_the_place_of_ours_stays() {
 }
 
 #[test]
+fn lines_of_others_in_our_drop_in_stay_whatever_becomes_of_ours() {
+    let tree = Tree::with(&[]);
+    tree.enforce(&desired(600));
+    let theirs = "# ours since 2019\nkernel.panic = 10\n";
+    let put = |text: &str| write(&tree.path(OURS), text.as_bytes());
+    let made = tree.get(OURS).unwrap();
+    put(&format!("{made}{theirs}net.ipv4.tcp_keepalive_time = 7"));
+    let report = tree.enforce(&desired(600));
+    assert_eq!(tree.get(OURS).unwrap(), format!("{made}{theirs}"));
+    let said = report.problems[0].to_string();
+    assert!(said.starts_with(&format!("{OURS}:5: this line")), "{said}");
+    assert!(tree.enforce(&desired(600)).outcomes.is_empty(), "written once");
+    // A key that leaves the policy, and one that comes.
+    let other = Desired { values: BTreeMap::from([(Key::KeepaliveIntvl, 60)]) };
+    tree.enforce(&other);
+    let content = tree.get(OURS).unwrap();
+    assert!(
+        content.ends_with(&format!("net.ipv4.tcp_keepalive_intvl = 60\n{theirs}")),
+        "{content}"
+    );
+    // A neighbour that has our file take another name.
+    tree.put("/etc/sysctl.d/99-zz-z.conf", "net.ipv4.tcp_keepalive_intvl = 7\n");
+    tree.enforce(&other);
+    assert_eq!(tree.get(OURS).as_deref(), Some(theirs));
+    assert_eq!(tree.names().len(), 3, "{:?}", tree.names());
+    tree.enforce(&Desired::default());
+    assert_eq!(tree.get(OURS).as_deref(), Some(theirs));
+    assert_eq!(tree.names(), ["99-zz-keepalive-policy.conf", "99-zz-z.conf"]);
+    assert_eq!(Originals::load_usable(&tree.host).unwrap(), Originals::default());
+}
+
+#[test]
+fn lines_of_others_in_our_drop_in_stay_when_it_is_taken_back() {
+    let tree = Tree::with(&[]);
+    tree.enforce(&desired(600));
+    let made = tree.get(OURS).unwrap();
+    write(&tree.path(OURS), format!("{made}kernel.panic = 10\n").as_bytes());
+    tree.enforce(&Desired::default());
+    assert_eq!(tree.get(OURS).as_deref(), Some("kernel.panic = 10\n"));
+    assert_eq!(Originals::load_usable(&tree.host).unwrap(), Originals::default());
+}
+
+#[test]
 fn a_mask_of_our_name_is_respected() {
     let tree = Tree::with(&[(OURS, "-> /dev/null")]);
     let report = tree.enforce(&desired(600));

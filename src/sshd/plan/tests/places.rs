@@ -216,7 +216,7 @@ fn our_drop_in_is_put_right() {
         None,
         Some(""),
         Some("ClientAliveInterval 7\n"),
-        Some("# Written by keepalive-policy x\nPort 22\n"),
+        Some("# Written by keepalive-policy x\nClientAliveInterval 7\n"),
     ] {
         let mut damaged = good.clone();
         damaged.tree.set(&path(DROP_IN), damage.map(str::as_bytes));
@@ -224,6 +224,22 @@ fn our_drop_in_is_put_right() {
         let plan = planned(&wanted, &damaged);
         assert_eq!(files(&after(&plan, &damaged)), files(&good), "{damage:?}");
     }
+}
+
+#[test]
+fn a_line_of_others_in_our_drop_in_stays_whatever_becomes_of_ours() {
+    let wanted = desired(MatchBlocks::Override);
+    let shared = format!("{HEADER}ClientAliveInterval 7\n# why\nPort 22\n");
+    let seen = observed(&[(MAIN, INCLUDE), (DROP_IN, &shared)]);
+    let plan = planned(&wanted, &seen);
+    let said = plan.problems.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert!(said[0].starts_with(&format!("/etc/ssh/{DROP_IN}:4: this line")), "{said:?}");
+    let now = after(&plan, &seen);
+    let values = "TCPKeepAlive yes\nClientAliveInterval 120\nClientAliveCountMax 30\n";
+    assert_eq!(files(&now)[1].1, format!("{HEADER}{values}# why\nPort 22\n"));
+    assert!(planned(&wanted, &now).changes.is_empty(), "written once");
+    let left = after(&planned(&Desired::default(), &now), &now);
+    assert_eq!(files(&left)[1].1, "# why\nPort 22\n");
 }
 
 #[test]
