@@ -150,3 +150,25 @@ fn the_table_of_hops_in_the_manual_page_is_the_one_in_use() {
         .collect();
     assert_eq!(printed, rows);
 }
+
+/// A promise of SECURITY.md names the test that holds it.
+#[test]
+fn the_tests_that_the_security_page_names_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("SECURITY.md")).unwrap();
+    let mut named = 0;
+    let rows = page.lines().filter(|line| line.starts_with("| "));
+    for test in rows.filter_map(|row| row.split(" | ").nth(1)).flat_map(|cell| cell.split('`')) {
+        let (file, case) = test.split_once("::").unwrap_or((test, ""));
+        let path = match file {
+            file if file.starts_with("tests/") => file.to_owned(),
+            file if file.starts_with("hostile/") => format!("tests/{file}"),
+            _ => continue,
+        };
+        let text = std::fs::read_to_string(root.join(&path)).unwrap_or_default();
+        let wanted = if case.is_empty() { String::new() } else { format!("fn {case}()") };
+        assert!(!text.is_empty() && text.contains(&wanted), "{test} is not there");
+        named += 1;
+    }
+    assert!(named >= 10, "{named}");
+}

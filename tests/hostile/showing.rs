@@ -3,10 +3,13 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::program;
 
@@ -164,4 +167,61 @@ fn odd_lines_of_one_kind_are_counted() {
     for counted in ["4,997 more patterns of Host lines have commas", "have capitals"] {
         assert!(out.contains(counted), "{out}");
     }
+}
+
+/// The caller's own file, which they may have copied from anywhere.
+#[test]
+fn client_commands_show_the_callers_file_escaped() {
+    let tree = tempfile::tempdir().unwrap();
+    let many: String =
+        (0..3).map(|at| format!("Host {EVIL}{at},b\nServerAliveInterval 9\n")).collect();
+    write(tree.path(), ".ssh/config", format!("# {EVIL}\n{many}Host {}\n", "x".repeat(50_000)));
+    write(tree.path(), "policy.toml", "[ssh_config]\nServerAliveInterval = 60\n");
+    let evil = format!("a{EVIL}");
+    for arguments in [
+        &["show"][..],
+        &["show", &evil],
+        &["check", &evil],
+        &["check", "web"],
+        &["diff"],
+        &["no\x1b[2J"],
+    ] {
+        let script = "mount --bind \"$1\" /root && cd / && shift && exec \"$@\"";
+        let mut run = Command::new("unshare");
+        run.args(["--mount", "sh", "-c", script, "sh"]).arg(tree.path()).arg(program());
+        run.args(["--policy", "/root/policy.toml", "client"]).args(arguments);
+        let output = run.env_remove("SUDO_UID").output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        let kept = |c: char| arguments == ["diff"] && c == '\u{200b}';
+        is_harmless(&said.replace(kept, ""), &arguments.concat());
+        assert!(said.contains("\\x1b["), "{arguments:?}: {said}");
+        assert!(said.len() < 20_000 || arguments == ["diff"], "{arguments:?}: {}", said.len());
+    }
+}
+
+/// What the daemon writes to the journal, and where that is not connected to standard error.
+#[test]
+fn lines_of_the_daemon_are_escaped() {
+    let tree = tree(&POLICY.replace("[sysctl]", "mode = \"audit\"\n[sysctl]"));
+    // Where the line does not come the daemon is ended, and the test with it.
+    let mut daemon = Command::new("timeout");
+    daemon
+        .arg("60")
+        .arg(program())
+        .arg("--root")
+        .arg(tree.path())
+        .arg("daemon")
+        .stderr(Stdio::piped());
+    let mut daemon = daemon.spawn().unwrap();
+    let mut lines = BufReader::new(daemon.stderr.take().unwrap()).lines();
+    let mut said = String::new();
+    // Its last words before it waits are about the client's settings.
+    while !said.contains("ssh_config: would") {
+        said.push_str(&(lines.next().unwrap().unwrap() + "\n"));
+    }
+    // timeout(1) hands the signal on.
+    kill_process(Pid::from_child(&daemon), Signal::TERM).unwrap();
+    daemon.wait().unwrap();
+    is_harmless(&said, "daemon");
+    assert!(said.matches("\\x1b[2J").count() > 3, "{said}");
 }
