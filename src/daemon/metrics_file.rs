@@ -13,6 +13,9 @@ use crate::host::replace::Expect;
 use crate::host::{Host, HostError};
 use crate::report::journal::{Kind, Weight, say};
 
+#[cfg(test)]
+mod tests;
+
 /// Between two versions: who reads them comes every few seconds at most.
 const SPACING: Duration = Duration::from_millis(500);
 
@@ -78,8 +81,10 @@ async fn run(mut pages: watch::Receiver<Option<Page>>) {
         let now = result.and_then(Result::err).map(|error| error.to_string());
         if let Some(message) = now.as_ref().filter(|message| failed.as_ref() != Some(*message)) {
             let message = format!(
-                "{message}; the metrics are not written until this is mended: the directory has to \
-                 exist, to belong to root, and to be in ReadWritePaths= of the unit"
+                "{message}; the metrics are not written until this is mended: name a file in a \
+                 directory that exists, that only root can change, and that the unit can write, \
+                 such as /run/keepalive-policy/metrics.prom, and put a link to it where the \
+                 exporter looks (keepalive-policy.toml(5))"
             );
             say(Weight::Warning, Kind::Failed, &message);
         }

@@ -12,8 +12,7 @@ pub(super) fn textfile(entries: &Entries<'_>, findings: &mut Findings<'_>) -> Op
     if path.is_none() {
         findings.wrong(
             entry,
-            "an absolute path that ends in .prom, textfile = \"/var/lib/prometheus/node-exporter/\
-             keepalive_policy.prom\"",
+            "an absolute path that ends in .prom, textfile = \"/run/keepalive-policy/metrics.prom\"",
         );
     }
     path.map(Path::to_owned)

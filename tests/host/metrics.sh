@@ -7,17 +7,43 @@ trap 'box journalctl --no-pager --quiet --lines=40 --unit="$unit" >&2' ERR
 PATH=$PATH:/usr/sbin
 port=19100
 
-page=/var/lib/prometheus/node-exporter/keepalive_policy.prom
+page=/run/keepalive-policy/metrics.prom
+exporters=/var/lib/prometheus/node-exporter
 metric() { sed -n "s/^keepalive_policy_$1 //p" "$(box_path $page)"; }
 metric_is() { [ "$(metric "$1")" = "$2" ]; }
 exported() { exec 3<>/dev/tcp/127.0.0.1/$port && printf 'GET /metrics HTTP/1.0\r\n\r\n' >&3 && cat <&3 >"$work/scraped"; }
 exported_is() { exported 2>/dev/null && grep -qF "$1" "$work/scraped"; }
 
 boot_with_tree
-mkdir -p "$(box_path ${page%/*})"
 install_in_box >/dev/null 2>&1
-printf '\n[metrics]\ntextfile = "%s"\n' $page >>"$(box_path $policy)"
+# As on Debian, where the directory above belongs to the user that Prometheus runs as.
+mkdir -p "$(box_path $exporters)"
+chown 4711 "$(box_path ${exporters%/*})"
+
+# That user puts another directory there, in which the page is a link to a file of root's.
+mv "$(box_path $exporters)" "$(box_path ${exporters%/*}/aside)"
+mkdir "$(box_path $exporters)"
+ln -s /etc/nsswitch.conf "$(box_path $exporters/keepalive_policy.prom)"
+before=$(sha256sum <"$(box_path /etc/nsswitch.conf)")
+cp "$(box_path $policy)" "$(box_path $policy.kept)"
+printf '\n[metrics]\ntextfile = "%s"\n' $exporters/keepalive_policy.prom >>"$(box_path $policy)"
+mark_journal
 box systemctl enable --now --quiet "$unit"
+refused() { journal | grep -qF "${exporters%/*} belongs to uid 4711, not to root"; }
+await 10 "the refusal of a directory below another user's" refused
+journal | grep -qF "such as $page"
+[ "$before" = "$(sha256sum <"$(box_path /etc/nsswitch.conf)")" ]
+box systemctl stop "$unit"
+[ "$before" = "$(sha256sum <"$(box_path /etc/nsswitch.conf)")" ]
+echo "nothing is written below another user's directory"
+
+# What the documents say instead.
+rm -r "$(box_path $exporters)"
+mv "$(box_path ${exporters%/*}/aside)" "$(box_path $exporters)"
+mv "$(box_path $policy.kept)" "$(box_path $policy)"
+ln -s $page "$(box_path $exporters/keepalive_policy.prom)"
+printf '\n[metrics]\ntextfile = "%s"\n' $page >>"$(box_path $policy)"
+box systemctl start "$unit"
 await 10 "the metrics" box test -s $page
 promtool check metrics <"$(box_path $page)"
 echo "promtool has no objection"
@@ -37,8 +63,10 @@ promtool check metrics <"$(box_path $page)"
 echo "what happened is counted"
 
 work=$(mktemp -d)
-prometheus-node-exporter --web.listen-address=127.0.0.1:$port --collector.disable-defaults \
-    --collector.textfile --collector.textfile.directory="$(box_path ${page%/*})" >"$work/log" 2>&1 &
+# The link is absolute, so the exporter has to see the box's files by their own names.
+install "$(command -v prometheus-node-exporter)" "$(box_path /exporter)"
+chroot "$(box_path /)" /exporter --web.listen-address=127.0.0.1:$port --collector.disable-defaults \
+    --collector.textfile --collector.textfile.directory=$exporters >"$work/log" 2>&1 &
 exporter=$!
 trap 'kill $exporter; wait $exporter || true; box_stop; rm -rf "$work"' EXIT
 await 20 "the exporter to give the drift" exported_is "keepalive_policy_drifts_total{$time} $((before + 1))"
@@ -47,5 +75,5 @@ exported_is 'keepalive_policy_correction_duration_seconds_bucket{resource="sysct
 echo "the node exporter gives it"
 box systemctl stop "$unit"
 box test ! -e $page
-[ -z "$(box find ${page%/*} -type f)" ]
+await 10 "the exporter to miss the page" exported_is 'node_textfile_scrape_error 1'
 echo "passed"
