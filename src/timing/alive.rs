@@ -74,6 +74,14 @@ impl Alive {
         }
     }
 
+    /// How often the same question is sent.
+    fn questions_at_a_time(self) -> u32 {
+        match self.side {
+            Side::Server(release) => release.questions_at_a_time(),
+            Side::Client(_) => 1,
+        }
+    }
+
     /// The time between two questions, and from the peer's last packet to the first one; `None`
     /// where nothing is asked.
     #[must_use]
@@ -97,8 +105,11 @@ impl Alive {
     /// The questions to a peer that answers none, up to `end`.
     pub fn questions(self, end: Duration) -> impl Iterator<Item = Duration> {
         let step = self.first_question();
-        let endless = self.count == 0;
-        (1..=if endless { u32::MAX } else { self.count })
+        let last = match self.count {
+            0 => u32::MAX,
+            count => count.div_ceil(self.questions_at_a_time()),
+        };
+        (1..=last)
             .map_while(move |number| step?.checked_mul(number))
             .take_while(move |at| *at <= end)
     }
@@ -114,6 +125,9 @@ impl Alive {
         if self.count == 0 {
             return self.gives_up_at_zero(step);
         }
+        if self.questions_at_a_time() > 1 {
+            return self.gives_up_counting_twice(step);
+        }
         let after = step.saturating_mul(self.count.saturating_add(1));
         let (twice, note) = match self.intervals_between_questions() {
             1 => ("", String::new()),
@@ -126,6 +140,24 @@ impl Alive {
             seconds(after)
         );
         GivenUp::at(after, reason)
+    }
+
+    /// Each question is sent and counted twice, so half as many intervals use the count up.
+    fn gives_up_counting_twice(self, step: Duration) -> GivenUp {
+        let (_, interval, count) = self.names();
+        let intervals = self.count.saturating_add(1).div_ceil(self.questions_at_a_time());
+        let after = step.saturating_mul(intervals);
+        GivenUp::at(
+            after,
+            format!(
+                "{interval} {} * ({count} {} + 1) / 2, rounded up = {} s: {} sends and counts each \
+                 question twice",
+                self.interval,
+                self.count,
+                seconds(after),
+                self.release()
+            ),
+        )
     }
 
     fn gives_up_at_zero(self, step: Duration) -> GivenUp {

@@ -36,6 +36,11 @@ fn a_silent_client_is_given_up_after_interval_times_count_plus_one() {
         (Release(8, 2), 2, 0, "never"),
         (Release(8, 0), 2, 0, "never"),
         (Release(7, 9), 2, 0, "2"),
+        // Measured: 6.0 s with 3 s and 2.
+        (Release(7, 9), 3, 2, "6"),
+        (Release(7, 9), 3, 3, "6"),
+        (Release(7, 9), 3, 1, "3"),
+        (Release(8, 0), 3, 2, "9"),
     ] {
         let got = server(release, interval, count).alive.gives_up();
         assert_eq!(shown(got.after), expected, "{release} {interval} {count}: {}", got.reason);
@@ -161,7 +166,9 @@ fn who_notices_first_depends_on_the_count_and_on_tcp_retries2() {
         (server(TRIXIE, 2, 2), Loss::Frozen, Traffic::Writing, "nobody never"),
         (server(Release(8, 7), 2, 2), Loss::Frozen, Traffic::Writing, "sshd (ClientAlive) 6"),
         (client(TRIXIE, 2, 2), Loss::Vanished, Traffic::Writing, "the client (ServerAlive) 6"),
-        (client(Release(8, 8), 2, 2), Loss::Frozen, Traffic::Writing, "nobody never"),
+        (client(Release(8, 3), 2, 2), Loss::Frozen, Traffic::Writing, "nobody never"),
+        (client(Release(8, 4), 2, 2), Loss::Frozen, Traffic::Writing, "the client (ServerAlive) 6"),
+        (server(Release(7, 9), 3, 2), Loss::Frozen, Traffic::Writing, "sshd (ClientAlive) 6"),
     ] {
         let case = DeadPeer::of(loss, traffic, end, kernel);
         let first = case.first();
