@@ -12,6 +12,7 @@ pub struct Dialect {
     release: Vec<u8>,
     client: bool,
     include: Include,
+    true_and_false: bool,
 }
 
 /// What becomes of `Include`.
@@ -24,6 +25,9 @@ pub enum Include {
     /// As documented.
     Sound,
 }
+
+/// The release from which on we expect sshd to take `true` and `false` where it can't be asked.
+const TRUE_AND_FALSE: (u16, u16) = (10, 5);
 
 impl Default for Dialect {
     /// Debian 12's, whose rules most of the supported releases share.
@@ -45,7 +49,8 @@ impl Dialect {
             (8, ..=3) => Include::ForgetsBlocks,
             _ => Include::Sound,
         };
-        Self { version, release, client: false, include }
+        let true_and_false = version >= TRUE_AND_FALSE;
+        Self { version, release, client: false, include, true_and_false }
     }
 
     /// The same release's ssh, which has the grammar in common with sshd but for a few details.
@@ -177,6 +182,19 @@ impl Dialect {
     #[must_use]
     pub fn has_version_criterion(&self) -> bool {
         self.version >= (10, 0)
+    }
+
+    /// Whether sshd takes `true` and `false` for `TCPKeepAlive` besides `yes` and `no`.
+    #[must_use]
+    pub const fn takes_true_and_false(&self) -> bool {
+        self.true_and_false
+    }
+
+    /// Whether only sshd itself can tell that: 10.0 refuses these words and 10.6 takes them (both
+    /// measured), and vendors backport.
+    #[must_use]
+    pub fn must_be_asked_for_words(&self) -> bool {
+        self.version > (10, 0)
     }
 
     /// What becomes of `Include`.

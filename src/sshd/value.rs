@@ -33,7 +33,9 @@ pub enum Refused {
 /// When sshd refuses it.
 pub fn parse(keyword: Keyword, argument: &[u8], dialect: &Dialect) -> Result<Value, Refused> {
     match keyword {
-        Keyword::TcpKeepAlive => yes_or_no(argument).map(Value::Bool).ok_or(Refused::NotYesOrNo),
+        Keyword::TcpKeepAlive => {
+            flag(argument, dialect).map(Value::Bool).ok_or(Refused::NotYesOrNo)
+        }
         Keyword::ClientAliveInterval => {
             time(argument, dialect).map(Value::Number).ok_or(Refused::NotATime)
         }
@@ -43,10 +45,12 @@ pub fn parse(keyword: Keyword, argument: &[u8], dialect: &Dialect) -> Result<Val
     }
 }
 
-const fn yes_or_no(argument: &[u8]) -> Option<bool> {
-    if argument.eq_ignore_ascii_case(b"yes") {
+/// `yes` or `no`, and in some releases `true` or `false`, in any case.
+fn flag(argument: &[u8], dialect: &Dialect) -> Option<bool> {
+    let is = |word: &[u8]| argument.eq_ignore_ascii_case(word);
+    if is(b"yes") || dialect.takes_true_and_false() && is(b"true") {
         Some(true)
-    } else if argument.eq_ignore_ascii_case(b"no") {
+    } else if is(b"no") || dialect.takes_true_and_false() && is(b"false") {
         Some(false)
     } else {
         None

@@ -1,14 +1,14 @@
 //! Asking an sshd for its grammar.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Dialect, Include};
 use crate::host::{Host, HostError};
 use crate::reconcile::Value;
 use crate::sshd::Keyword;
-use crate::sshd::judge::{self, Connection, Daemon, Verdict};
+use crate::sshd::judge::{Connection, Daemon, Verdict, judge_for};
 use crate::sshd::tree::{Entry, Tree};
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -28,23 +28,20 @@ pub fn ask(host: &Host, daemon: Daemon<'_>) -> Result<Dialect, HostError> {
     if dialect.needs_asking() {
         dialect.include = include(host, daemon)?;
     }
+    if dialect.must_be_asked_for_words() {
+        dialect.true_and_false = takes_true_and_false(host, daemon)?;
+    }
     Ok(dialect)
 }
 
 /// What becomes of a block in a file that is included before any other.
 pub(super) fn include(host: &Host, daemon: Daemon<'_>) -> Result<Include, HostError> {
-    let file = |path: &str, text: String| {
-        let real = PathBuf::from(path);
-        (real.clone(), Entry::File { bytes: text.into_bytes(), real })
-    };
     let (main, included) = ("/etc/ssh/sshd_config", "/etc/ssh/included");
+    // 8.2 also sets the value of the included block at its start, unless one is set before it.
+    let first = format!("ClientAliveInterval {}\nInclude {included}\n", ANSWER - 1);
     let block = format!("Match all\nClientAliveInterval {ANSWER}\n");
-    let entries =
-        BTreeMap::from([file(main, format!("Include {included}\n")), file(included, block)]);
-    let tree = Tree { main: Path::new(main).to_owned(), entries };
-    let daemon = Daemon { options: &[], ..daemon };
-    let verdicts = judge::judge_for(host, &tree, daemon, &[Connection::default()])?;
-    Ok(match verdicts.first() {
+    let verdict = judge(host, daemon, &[(main, first), (included, block)])?;
+    Ok(match verdict {
         Some(Verdict::Accepted(dump)) => {
             let value = dump.value(Keyword::ClientAliveInterval);
             if value == Some(Value::Number(ANSWER)) {
@@ -55,4 +52,29 @@ pub(super) fn include(host: &Host, daemon: Daemon<'_>) -> Result<Include, HostEr
         }
         _ => Include::Missing,
     })
+}
+
+/// Whether it takes `true` for `TCPKeepAlive`.
+fn takes_true_and_false(host: &Host, daemon: Daemon<'_>) -> Result<bool, HostError> {
+    let line = "TCPKeepAlive true\n".to_owned();
+    let verdict = judge(host, daemon, &[("/etc/ssh/sshd_config", line)])?;
+    Ok(matches!(verdict, Some(Verdict::Accepted(_))))
+}
+
+/// What it says of these files, the first of which is the main one.
+fn judge(
+    host: &Host,
+    daemon: Daemon<'_>,
+    files: &[(&str, String)],
+) -> Result<Option<Verdict>, HostError> {
+    let mut entries = BTreeMap::new();
+    for (path, text) in files {
+        let real = PathBuf::from(path);
+        entries.insert(real.clone(), Entry::File { bytes: text.clone().into_bytes(), real });
+    }
+    let main = files.first().map(|(path, _)| PathBuf::from(path)).unwrap_or_default();
+    let daemon = Daemon { options: &[], ..daemon };
+    let tree = Tree { main, entries };
+    let verdicts = judge_for(host, &tree, daemon, &[Connection::default()])?;
+    Ok(verdicts.into_iter().next())
 }

@@ -26,6 +26,17 @@ fn tcp_keep_alive_is_yes_or_no() {
 }
 
 #[test]
+fn true_and_false_are_words_of_some_releases() {
+    // By a matrix of 106 value lines before the real sshd: 10.6 takes these, 10.0 refuses them.
+    for (argument, expected) in
+        [("true", "yes"), ("FALSE", "no"), ("yes", "yes"), ("on", "refused"), ("1", "refused")]
+    {
+        assert_eq!(shown(Keyword::TcpKeepAlive, argument, (10, 6)), expected, "{argument}");
+    }
+    assert_eq!(shown(Keyword::TcpKeepAlive, "true", (10, 0)), "refused");
+}
+
+#[test]
 fn times_are_sums_with_units() {
     for (argument, expected) in [
         ("0", "0"),
