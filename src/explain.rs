@@ -44,7 +44,7 @@ pub struct Explained<'p> {
     /// What that means for the sessions of each population.
     pub sessions: Vec<Population<'p>>,
     /// What follows from `[objective]`.
-    pub objective: Option<&'p Derived>,
+    pub objective: Option<Derived>,
     /// Whether every hop is survived with the margin.
     pub survives: bool,
     /// What could not be told, or is worth knowing.
@@ -88,11 +88,13 @@ pub fn explain<'p>(policy: &'p Policy, seen: &Seen) -> Explained<'p> {
     let mut problems = seen.problems.clone();
     let mut settings = sysctl_sources::explanations(&seen.boot, &seen.live);
     let mut sessions = Vec::new();
+    let mut idle_limits = Vec::new();
     for sshd in std::iter::once(&seen.sshd).chain(&seen.instances) {
         let found = sshd_ends::problems(sshd);
         if sshd_ends::is_configured(sshd) && !blocked(&found) {
             settings.extend(sshd_ends::explanations(sshd));
             sessions.extend(sshd_ends::ends(sshd));
+            idle_limits.extend(sshd_ends::idle_limits(sshd));
         }
         problems.extend(found);
     }
@@ -116,7 +118,7 @@ pub fn explain<'p>(policy: &'p Policy, seen: &Seen) -> Explained<'p> {
         declared: &policy.declared,
         settings,
         sessions,
-        objective: policy.objective.as_ref(),
+        objective: policy.objective.clone().map(|derived| derived.with_limits(&idle_limits)),
         problems,
         kernel,
     }

@@ -6,6 +6,7 @@
 
 use serde::Serialize;
 
+use crate::sshd::idle_limit::{IdleLimit, Keyword};
 use crate::timing::alive::{Alive, Side};
 use crate::timing::budget::safe;
 use crate::timing::release::Release;
@@ -159,6 +160,22 @@ impl Derived {
             "ClientAliveCountMax" => self.count.is_some(),
             _ => false,
         }
+    }
+
+    /// The same, with what sshd ends in spite of all questions counted against `survive_idle`.
+    #[must_use]
+    pub fn with_limits(mut self, limits: &[IdleLimit]) -> Self {
+        let Some(idle) = self.objective.survive_idle else { return self };
+        let sessions = limits.iter().filter(|limit| limit.keyword == Keyword::ChannelTimeout);
+        for limit in sessions {
+            let place = &limit.source;
+            if limit.after.as_secs() <= idle.into() {
+                self.unmet.push(format!("survive_idle {idle} s is not met: {limit} ({place})"));
+            } else {
+                self.steps.push(format!("{limit} all the same ({place})"));
+            }
+        }
+        self
     }
 
     fn explain(&mut self, explicit: Explicit, release: Release) {

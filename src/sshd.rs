@@ -18,6 +18,7 @@ pub mod edit;
 pub mod evaluate;
 pub mod fatal;
 pub mod glob;
+pub mod idle_limit;
 pub mod install;
 pub mod instance;
 pub mod judge;

@@ -14,6 +14,8 @@
 
 #[path = "network/bed.rs"]
 mod bed;
+#[path = "network/idle_limit.rs"]
+mod idle_limit;
 #[path = "network/server.rs"]
 mod server;
 #[path = "network/sessions.rs"]

@@ -6,6 +6,7 @@ use super::sources::Explanation;
 use super::sshd_sources;
 use crate::reconcile::{Problem, Severity, Value};
 use crate::sshd::evaluate::{Evaluation, evaluate};
+use crate::sshd::idle_limit::IdleLimit;
 use crate::sshd::judge::Verdict;
 use crate::sshd::match_criteria::Criteria;
 use crate::sshd::{Keyword, Observed};
@@ -55,7 +56,18 @@ pub fn problems(sshd: &Observed) -> Vec<Problem> {
                        get the values from before";
         problems.push(Problem::new(NAME, Severity::Notice, named(sshd, message)));
     }
+    for limit in idle_limits(sshd) {
+        let message = limit.sentence();
+        let problem = Problem::new(NAME, Severity::Notice, named(sshd, &message));
+        problems.push(problem.at(&limit.source.file, Some(limit.source.line)));
+    }
     problems
+}
+
+/// What ends its idle sessions although they are kept alive.
+#[must_use]
+pub fn idle_limits(sshd: &Observed) -> Vec<IdleLimit> {
+    evaluate(&sshd.tree, &sshd.preset, &sshd.dialect).idle_limits
 }
 
 /// Who decides about its settings.

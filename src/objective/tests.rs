@@ -137,3 +137,24 @@ fn what_is_set_explicitly_can_make_it_impossible() {
         assert_eq!(why, format!("notice_dead_peer: {expected}"));
     }
 }
+
+#[test]
+fn what_ends_idle_sessions_all_the_same_counts_against_the_objective() {
+    let limit = |seconds| IdleLimit {
+        keyword: Keyword::ChannelTimeout,
+        argument: "session:*=1".to_owned(),
+        after: std::time::Duration::from_secs(seconds),
+        context: None,
+        source: crate::reconcile::Source { file: "/etc/ssh/sshd_config".into(), line: 7 },
+    };
+    let derived = || derive(wanted(Some(350), None), set(None, None), TRIXIE).unwrap();
+    let short = derived().with_limits(&[limit(350)]);
+    assert_eq!(
+        short.unmet,
+        [
+            "survive_idle 350 s is not met: ChannelTimeout session:*=1 ends an idle session after 350 s \
+          (/etc/ssh/sshd_config:7)"
+        ]
+    );
+    assert_eq!(derived().with_limits(&[limit(351)]).unmet, [""; 0]);
+}

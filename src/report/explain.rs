@@ -23,7 +23,7 @@ mod tests;
 pub fn text(explained: &Explained<'_>, style: Style) -> String {
     let mut text = String::new();
     settings(&mut text, explained, style);
-    if let Some(derived) = explained.objective {
+    if let Some(derived) = &explained.objective {
         heading(&mut text, "WHAT FOLLOWS FROM [objective]", style);
         for sentence in derived.steps.iter().chain(&derived.unmet) {
             text.push_str(&hanging("  - ", 4, &escape::message(sentence)));
@@ -64,7 +64,7 @@ fn settings(text: &mut String, explained: &Explained<'_>, style: Style) {
             };
             if let Some(place) = explained.declared.get(name) {
                 let _ = write!(text, ", declared in {place}");
-            } else if explained.objective.is_some_and(|derived| derived.settles(name)) {
+            } else if explained.objective.as_ref().is_some_and(|derived| derived.settles(name)) {
                 text.push_str(", derived from [objective]");
             }
             text.push('\n');

@@ -160,6 +160,18 @@ impl Dialect {
         self.version >= (10, 3)
     }
 
+    /// Since 9.2 sshd has `ChannelTimeout` and `UnusedConnectionTimeout`.
+    #[must_use]
+    pub fn has_idle_limits(&self) -> bool {
+        self.version >= (9, 2)
+    }
+
+    /// Since 9.7 `ChannelTimeout global=TIME` is about all channels together.
+    #[must_use]
+    pub fn has_global_channel_timeout(&self) -> bool {
+        self.version >= (9, 7)
+    }
+
     /// Since 9.9 `Match` criteria are read like other arguments: single quotes, escapes.
     #[must_use]
     pub fn matches_by_arguments(&self) -> bool {

@@ -11,6 +11,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::dialect::Dialect;
+use super::idle_limit::IdleLimit;
 use super::match_criteria::{Connection, Criteria};
 use super::tree::Tree;
 use super::{Keyword, syntax};
@@ -34,6 +35,8 @@ pub struct Evaluation {
     pub refusals: Vec<Refusal>,
     /// What sshd would read and we can't.
     pub opaque: Vec<PathBuf>,
+    /// What ends idle sessions in spite of these settings.
+    pub idle_limits: Vec<IdleLimit>,
 }
 
 /// A value and where it comes from.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::evaluate::{Evaluation, evaluate};
+use super::idle_limit::IdleLimit;
 use super::install::Install;
 use super::judge::{Complaint, Dump, Verdict};
 use super::tree::Tree;
@@ -144,9 +145,15 @@ fn correct(
     };
     if !desired.values.is_empty() {
         problems.extend(listener::obstacle(&observed.service, !behind.is_empty()));
+        problems.extend(outcome.idle_limits.iter().map(ends_idle));
     }
     settings.extend(behind);
     Plan { settings, changes, problems }
+}
+
+fn ends_idle(limit: &IdleLimit) -> Problem {
+    let source = &limit.source;
+    Problem::new(NAME, Severity::Notice, limit.sentence()).at(&source.file, Some(source.line))
 }
 
 fn notice(message: impl Into<String>) -> Plan<Change> {

@@ -10,7 +10,7 @@ use crate::sshd::dialect::{Dialect, Include};
 use crate::sshd::match_criteria::{self, Criteria, Criterion};
 use crate::sshd::syntax::{self, Directive, prefix};
 use crate::sshd::tree::{Entry, Tree};
-use crate::sshd::{Keyword, glob, value};
+use crate::sshd::{Keyword, glob, idle_limit, value};
 
 /// sshd reads 16 levels of included files below the main file.
 const DEPTH: usize = 16;
@@ -54,6 +54,7 @@ pub(super) struct Walk<'a> {
     evaluation: &'a mut Evaluation,
     files: BTreeMap<PathBuf, Rc<[Directive]>>,
     globs: BTreeMap<Vec<u8>, Rc<[PathBuf]>>,
+    idle_lines: Vec<idle_limit::Line>,
     steps: usize,
 }
 
@@ -64,13 +65,14 @@ impl<'a> Walk<'a> {
         evaluation: &'a mut Evaluation,
     ) -> Self {
         let (files, globs) = (BTreeMap::new(), BTreeMap::new());
-        Self { tree, dialect, evaluation, files, globs, steps: 0 }
+        Self { tree, dialect, evaluation, files, globs, idle_lines: Vec::new(), steps: 0 }
     }
 
     pub(super) fn run(mut self) {
         let state = State { active: true, block: Block::Outside, sealed_at_start: false };
         // What made it end is among the refusals.
         let _ = self.file(&self.tree.main.clone(), &state, 0);
+        self.evaluation.idle_limits = idle_limit::limits(&self.idle_lines, self.dialect);
     }
 
     fn file(&mut self, path: &Path, outer: &State, depth: usize) -> Result<(), Fatal> {
@@ -134,6 +136,19 @@ impl<'a> Walk<'a> {
             self.include(path, directive, &patterns, state, depth)?;
         } else if let Some(keyword) = managed(directive) {
             self.assign(path, directive, keyword, state);
+        } else if let Some(keyword) = idle_limit::Keyword::of(directive)
+            && self.dialect.has_idle_limits()
+        {
+            self.idle_lines.push(idle_limit::Line {
+                keyword,
+                arguments: arguments.iter().map(|argument| argument.bytes.clone()).collect(),
+                source: Source { file: path.to_owned(), line: directive.line },
+                at_start: state.active,
+                block: match &state.block {
+                    Block::Within(criteria) => Some(criteria.clone()),
+                    Block::Outside | Block::Never => None,
+                },
+            });
         }
         Ok(())
     }

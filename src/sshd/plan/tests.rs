@@ -383,3 +383,18 @@ fn a_change_shows_its_diff_and_its_reload() {
     assert_eq!(json["load"], "reload ssh.service");
     assert_eq!(json["edits"][0]["file"], "/etc/ssh/sshd_config");
 }
+
+#[test]
+fn what_ends_idle_sessions_all_the_same_is_a_notice() {
+    let text = "TCPKeepAlive yes\nClientAliveInterval 120\nClientAliveCountMax 30\n\
+                ChannelTimeout session:*=4s\n";
+    let plan = planned(&desired(MatchBlocks::Report), &observed(&[(MAIN, text)]));
+    assert_eq!(
+        messages(&plan),
+        [
+            "Notice /etc/ssh/sshd_config:4: ChannelTimeout session:*=4s ends an idle session after 4 s, \
+          although ClientAlive keeps its connection up"
+        ]
+    );
+    assert!(plan.changes.is_empty());
+}
