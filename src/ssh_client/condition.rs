@@ -92,6 +92,7 @@ impl Attribute {
         let named = |(known, _): &&(&str, Self)| known.as_bytes().eq_ignore_ascii_case(name);
         let (_, found) = Self::NAMES.iter().find(named)?;
         let there = match found {
+            Self::Final => dialect.has_final(),
             Self::LocalNetwork | Self::Tagged => dialect.has_tags(),
             Self::Version | Self::SessionType | Self::Command => dialect.has_version_criterion(),
             _ => true,

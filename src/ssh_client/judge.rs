@@ -185,6 +185,10 @@ fn copy(tree: &Tree, path: &Path, bytes: &[u8], prefix: &[u8], reading: &Reading
         let arguments = line.arguments.as_deref().unwrap_or_default();
         let patterns = arguments.iter().map(|one| absolute(&one.bytes, base, &reading.dialect));
         let Ok(patterns) = patterns.collect::<Result<Vec<_>, _>>() else { continue };
+        // `Include # why` reads nothing, and ssh refuses the keyword alone.
+        if patterns.is_empty() {
+            continue;
+        }
         copy.extend_from_slice(bytes.get(copied..line.span.start).unwrap_or_default());
         copy.extend_from_slice(b"Include");
         for pattern in patterns {

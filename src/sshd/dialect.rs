@@ -118,6 +118,25 @@ impl Dialect {
         self.version < (8, 7)
     }
 
+    /// Whether everything from the first `#` of a line is cut off: up to 8.6. In the client's file `#`
+    /// is data up to 8.4, except where a keyword would begin.
+    #[must_use]
+    pub fn cuts_at_hash(&self) -> bool {
+        self.splits_like_keywords() && !self.takes_bare_keywords()
+    }
+
+    /// Up to 8.4 ssh takes `Host` and `Include` without an argument, which match and read nothing.
+    #[must_use]
+    pub fn takes_bare_keywords(&self) -> bool {
+        self.client && self.version < (8, 5)
+    }
+
+    /// Since 8.0 ssh has the criterion `final`.
+    #[must_use]
+    pub fn has_final(&self) -> bool {
+        self.version >= (8, 0)
+    }
+
     /// Up to 8.3 a number without a unit of its own has the unit of the one before it: `4m5` is 540.
     #[must_use]
     pub fn carries_units(&self) -> bool {

@@ -80,7 +80,11 @@ fn directive(bytes: &[u8], line: &Line, dialect: &Dialect) -> Option<Directive> 
     let start = cursor.position();
     let rest = start.and_then(|start| text.get(start..)).unwrap_or_default();
     let arguments = if rest.is_empty() {
-        Err(Malformed::NoArgument)
+        if may_stand_alone(&keyword.bytes, line, dialect) {
+            Ok(Vec::new())
+        } else {
+            Err(Malformed::NoArgument)
+        }
     } else if dialect.splits_like_keywords() {
         Ok(token::words(cursor))
     } else {
@@ -99,4 +103,12 @@ fn directive(bytes: &[u8], line: &Line, dialect: &Dialect) -> Option<Directive> 
         line: line.number + line::newlines(bytes.get(line.span.start..first_byte)),
         span: line.span.clone(),
     })
+}
+
+/// Whether a keyword needs no argument in the client's file. `Include` never does: what ssh refuses is
+/// a line with nothing behind the keyword, not even a comment (7.4 to 10.6).
+fn may_stand_alone(keyword: &[u8], line: &Line, dialect: &Dialect) -> bool {
+    let is = |name: &str| keyword.eq_ignore_ascii_case(name.as_bytes());
+    let bare = dialect.takes_bare_keywords() && (is("Host") || is("Include"));
+    bare || dialect.is_client() && line.had_comment && is("Include")
 }

@@ -106,7 +106,17 @@ pub fn line(dice: &mut Dice, dialect: &Dialect) -> String {
         ),
         21 => format!("User {}", dice.pick(&["bob", "carol"])),
         22 => format!("BatchMode {}", dice.pick(&["yes", "no"])),
-        23 => dice.pick(&["# comment", "", "  ", "Port 2222", "Compression yes"]).to_owned(),
+        23 => dice
+            .pick(&[
+                "# comment",
+                "",
+                "  ",
+                "Port 2222",
+                "Compression yes",
+                "Include # c",
+                "Include =#x",
+            ])
+            .to_owned(),
         24 => format!("serveraliveinterval={number}"),
         25 => format!("\"ServerAliveInterval\" \"{number}\""),
         26 => dice

@@ -125,3 +125,53 @@ fn setup_time_out_of_debian_12_is_no_interval_in_debian_13() {
         assert_eq!(found, expected, "{}", String::from_utf8_lossy(banner));
     }
 }
+
+/// The interval for `web1`, or the first refusal.
+fn told(text: &str, release: (u16, u16)) -> String {
+    let dialect = Dialect::of(release.0, release.1).of_client();
+    let reading = read(&tree(&[(SYSTEM, text)]), &dialect);
+    match reading.refusals.first() {
+        Some(refusal) => format!("! {}", refusal.message),
+        None => interval(&reading, "web1").map_or_else(String::new, |value| value.to_string()),
+    }
+}
+
+#[test]
+fn a_hash_is_data_up_to_8_4_and_a_comment_since() {
+    const FIVE: &str = "ServerAliveInterval 5 # why\n";
+    let extra = "! keyword serveraliveinterval extra arguments at end of line";
+    for (text, release, expected) in [
+        (FIVE, (8, 4), extra),
+        (FIVE, (8, 5), "5"),
+        (FIVE, (9, 2), "5"),
+        ("ServerAliveInterval 5#x\n", (8, 6), "5"),
+        ("ServerAliveInterval 5#x\n", (8, 4), "! invalid time value."),
+        ("# why\nServerAliveInterval 5\n", (8, 4), "5"),
+        ("Host web1 # why\nServerAliveInterval 5\n", (8, 4), "5"),
+        ("Host #web1\nServerAliveInterval 5\n", (8, 4), "0"),
+    ] {
+        assert_eq!(told(text, release), expected, "{text:?} {release:?}");
+    }
+}
+
+#[test]
+fn include_needs_no_argument_but_the_line_does() {
+    let bare = "! no argument after keyword \"include\"";
+    for (line, release, expected) in [
+        ("Include # why", (8, 4), "5"),
+        ("Include # why", (8, 6), "5"),
+        ("Include #why", (8, 6), "5"),
+        ("Include =# why", (9, 2), "5"),
+        ("Include # why", (10, 0), "5"),
+        ("Include", (8, 4), "5"),
+        ("Include", (8, 6), bare),
+        ("Include", (9, 2), bare),
+        ("Host", (8, 4), "0"),
+        ("Host", (8, 5), "! no argument after keyword \"host\""),
+        ("Match final", (8, 0), "5"),
+        ("Match final", (7, 9), "! Bad Match condition: Missing Match criteria for final"),
+    ] {
+        let text = format!("{line}\nServerAliveInterval 5\n");
+        assert_eq!(told(&text, release), expected, "{line} {release:?}");
+    }
+}

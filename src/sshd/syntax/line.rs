@@ -13,6 +13,8 @@ pub struct Line {
     pub span: Range<usize>,
     /// The number of the first of these, from 1.
     pub number: usize,
+    /// Whether a comment was cut off before the text was looked at, see [`Dialect::cuts_at_hash`].
+    pub had_comment: bool,
     /// Which bytes of the file the text is made of: position in the text, offset in the file.
     pieces: Vec<(usize, usize)>,
 }
@@ -38,6 +40,7 @@ pub fn lines<'a>(bytes: &'a [u8], dialect: &'a Dialect) -> impl Iterator<Item = 
             text: Vec::new(),
             span: rest.offset..rest.offset,
             number: rest.number,
+            had_comment: false,
             pieces: Vec::new(),
         };
         while let Some((offset, physical)) = rest.next() {
@@ -88,10 +91,13 @@ fn append(line: &mut Line, offset: usize, physical: &[u8], dialect: &Dialect) ->
     let blank = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r') && !dialect.is_client();
     let blanks = physical.iter().take_while(blank).count();
     let kept = physical.split(|byte| *byte == 0).next().unwrap_or_default();
-    let comment = dialect.splits_like_keywords().then(|| kept.iter().position(|b| *b == b'#'));
+    let comment = dialect.cuts_at_hash().then(|| kept.iter().position(|b| *b == b'#'));
     let (kept, complete) = match comment.flatten() {
         // The old way: the first `#` becomes the end of the line, whatever follows.
-        Some(end) => (kept.get(..end).unwrap_or_default(), true),
+        Some(end) => {
+            line.had_comment = true;
+            (kept.get(..end).unwrap_or_default(), true)
+        }
         None => match kept.strip_suffix(b"\n") {
             Some(text) => (text, true),
             None => (kept, dialect.is_client()),
