@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+pub mod foreign;
+
 /// Begins every file of ours, and tells it from a stranger's of the same name.
 pub const HEADER: &str = "# Written by keepalive-policy";
 const BEGIN: &str = "# BEGIN keepalive-policy";
@@ -43,6 +45,23 @@ pub fn has_header(content: &[u8]) -> bool {
 #[must_use]
 pub fn has_block(file: &[u8]) -> bool {
     file.split(|byte| *byte == b'\n').any(|line| is_marker(line, BEGIN))
+}
+
+/// Where our marked block begins, if there is exactly one.
+#[must_use]
+pub fn place(file: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    let mut places = Vec::new();
+    for line in file.split_inclusive(|byte| *byte == b'\n') {
+        if is_marker(line, BEGIN) {
+            places.push(at);
+        }
+        at += line.len();
+    }
+    match places.as_slice() {
+        [place] => Some(*place),
+        _ => None,
+    }
 }
 
 /// The file without our marked blocks. Lines that somebody added to a block stay, those that are

@@ -27,7 +27,7 @@ const NAMES: [(&str, &str); 7] = [
 ];
 
 /// What comments in files say, in lower case.
-const MARKS: [(&str, &str); 9] = [
+const MARKS: [(&str, &str); 10] = [
     ("ansible managed", "Ansible"),
     ("begin ansible managed block", "Ansible"),
     ("managed by puppet", "Puppet"),
@@ -37,6 +37,7 @@ const MARKS: [(&str, &str); 9] = [
     ("managed by salt", "Salt"),
     ("created by cloud-init", "cloud-init"),
     ("google compute engine", "the Google guest agent"),
+    ("google os login control", "the Google guest agent"),
 ];
 
 /// Who set the value of a row that is not compliant, by the look of it.

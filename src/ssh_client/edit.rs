@@ -8,7 +8,6 @@ use super::evaluate::managed;
 use crate::marked::{self, Line, Strangers};
 use crate::reconcile::Value;
 use crate::sshd::dialect::Dialect;
-use crate::sshd::edit::before_first_directive;
 use crate::sshd::syntax::{self, Directive};
 
 #[cfg(test)]
@@ -59,11 +58,11 @@ impl Text<'_> {
         self.values.iter().map(line).collect()
     }
 
-    /// The system's file with the block before its first directive.
+    /// The system's file with the block at `at`, where a line begins and no other block stands above.
     #[must_use]
-    pub fn at_top(&self, file: &[u8]) -> Vec<u8> {
+    pub fn for_system(&self, file: &[u8], at: usize) -> Vec<u8> {
         let block = marked::block(&self.lines(""), self.policy, "keepalive-policy restore", file);
-        insert(file, before_first_directive(file, self.dialect), &block)
+        insert(file, at, &block)
     }
 
     /// The user's file with the block at `at`, where a line begins. Its condition, which everybody

@@ -8,10 +8,11 @@ use super::evaluate::{Reading, read};
 use super::tree::{Entry, Tree};
 use super::{Keyword, Observed};
 use crate::host::links::Obstacle;
-use crate::marked;
+use crate::marked::{self, foreign};
 use crate::reconcile::Value;
 use crate::sshd::dialect::Dialect;
 use crate::sshd::plan::place::DROP_INS;
+use crate::sshd::syntax::Directive;
 
 /// Where distributions have the drop-ins.
 pub const DROP_IN_DIRECTORY: &str = "/etc/ssh/ssh_config.d";
@@ -98,11 +99,18 @@ pub fn target(
         values,
         dialect: &observed.dialect,
         text: Text { values, policy, dialect: &observed.dialect },
+        standing: standing(&base, observed),
     };
     if base == observed.tree && search.reaches(&base) {
         return Some(base.clone());
     }
     search.candidates(observed.main()).into_iter().find(|candidate| search.reaches(candidate))
+}
+
+fn standing(base: &Tree, observed: &Observed) -> Option<usize> {
+    let now = observed.tree.content(observed.main())?;
+    let content = base.content(observed.main()).unwrap_or_default();
+    marked::place(now).filter(|at| *at <= content.len() && foreign::outside(content, *at) == *at)
 }
 
 /// The reading of the user's own files alone; of nothing where there are none.
@@ -123,6 +131,8 @@ struct Search<'a> {
     values: &'a BTreeMap<Keyword, Value>,
     dialect: &'a Dialect,
     text: Text<'a>,
+    /// Where our block stands in the system's file now, if no other tool's surrounds it.
+    standing: Option<usize>,
 }
 
 impl Search<'_> {
@@ -146,7 +156,9 @@ impl Search<'_> {
             own_paths().iter().filter_map(|path| self.with_drop_in(path)).collect();
         // The vendor's file is nobody's to edit: it is replaced at the next upgrade.
         if editable && !main.starts_with("/usr") {
-            candidates.push(with(self.text.at_top(content)));
+            let standing = self.standing.into_iter();
+            let places = standing.chain(crate::sshd::edit::places(content, self.dialect));
+            candidates.extend(places.map(|at| with(self.text.for_system(content, at))));
         }
         candidates
     }
@@ -164,7 +176,8 @@ impl Search<'_> {
         let block = directives
             .iter()
             .rfind(|line| line.line <= first && (line.is("Host") || line.is("Match")));
-        places.extend(block.map(|line| (line.span.start, Condition::Always)));
+        let above = |line: &Directive| foreign::outside(content, line.span.start);
+        places.extend(block.map(|line| (above(line), Condition::Always)));
         places.push((0, Condition::Always));
         places
     }

@@ -10,7 +10,7 @@ use super::Keyword;
 use super::dialect::Dialect;
 use super::evaluate::managed;
 use super::syntax::{self, Directive};
-use crate::marked::{self, Line, Strangers};
+use crate::marked::{self, Line, Strangers, foreign};
 pub use crate::marked::{has_block, has_header};
 use crate::reconcile::Value;
 
@@ -71,29 +71,43 @@ impl Text<'_> {
         )
     }
 
-    /// The main file with the marked block before its first directive; `include` is the file
-    /// beside it. `None` where editing is not safe: a NUL joins lines, a BOM is part of the first.
+    /// The main file with the marked block at `at`, where a line begins; `include` is the file beside
+    /// it. `None` where editing is not safe: a NUL joins lines, a BOM is part of the first.
     #[must_use]
-    pub fn insert(
-        &self,
-        main: &[u8],
-        include: Option<&Path>,
-        dialect: &Dialect,
-    ) -> Option<Vec<u8>> {
+    pub fn insert(&self, main: &[u8], at: usize, include: Option<&Path>) -> Option<Vec<u8>> {
         if main.contains(&0) || main.starts_with(b"\xef\xbb\xbf") {
             return None;
         }
         let include = include.map(|path| format!("Include {}\n", path.display()));
         let lines = self.lines(|_| true) + &include.unwrap_or_default();
         let block = marked::block(&lines, self.policy, "keepalive-policy restore", main);
-        let at = before_first_directive(main, dialect);
         let (above, below) = main.split_at_checked(at)?;
         Some([above, &block, below].concat())
     }
 }
 
+/// Where a block of ours may stand, the best place first: before the first directive that is in no
+/// other tool's block, before the first one at all, at the top. None of these is inside such a block or
+/// parts a comment from its directive.
+#[must_use]
+pub fn places(main: &[u8], dialect: &Dialect) -> Vec<usize> {
+    let blocks = foreign::blocks(main);
+    let directives = syntax::directives(main, dialect);
+    let is_free = |at: usize| !blocks.iter().any(|block| block.contains(&at));
+    let first_free =
+        directives.iter().map(|directive| directive.span.start).find(|at| is_free(*at));
+    let mut places: Vec<usize> = Vec::new();
+    for at in first_free.into_iter().chain([before_first_directive(main, dialect), 0]) {
+        let at = foreign::outside(main, at);
+        if !places.contains(&at) {
+            places.push(at);
+        }
+    }
+    places
+}
+
 /// Where a line begins before which no directive stands.
-pub(crate) fn before_first_directive(main: &[u8], dialect: &Dialect) -> usize {
+fn before_first_directive(main: &[u8], dialect: &Dialect) -> usize {
     match syntax::directives(main, dialect).first() {
         Some(first) => first.span.start,
         // Only whole lines are inserted, so that they can be taken out again: not behind a last

@@ -65,6 +65,10 @@ pub const CRITERIA: [&str; 22] = [
     "host db !user bob",
 ];
 
+/// What says nothing about our keywords.
+const NOT_OURS: [&str; 7] =
+    ["# comment", "", "  ", "Port 2222", "Compression yes", "Include # c", "Include =#x"];
+
 pub const BAD: [&str; 15] = [
     "ServerAliveInterval 5 6",
     "ServerAliveInterval 5x",
@@ -106,17 +110,7 @@ pub fn line(dice: &mut Dice, dialect: &Dialect) -> String {
         ),
         21 => format!("User {}", dice.pick(&["bob", "carol"])),
         22 => format!("BatchMode {}", dice.pick(&["yes", "no"])),
-        23 => dice
-            .pick(&[
-                "# comment",
-                "",
-                "  ",
-                "Port 2222",
-                "Compression yes",
-                "Include # c",
-                "Include =#x",
-            ])
-            .to_owned(),
+        23 => dice.pick(&NOT_OURS).to_owned(),
         24 => format!("serveraliveinterval={number}"),
         25 => format!("\"ServerAliveInterval\" \"{number}\""),
         26 => dice

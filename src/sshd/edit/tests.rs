@@ -14,7 +14,8 @@ fn values() -> BTreeMap<Keyword, Value> {
 fn inserted(main: &[u8], include: bool) -> Option<Vec<u8>> {
     let values = values();
     let text = Text { values: &values, policy: Path::new("/etc/keepalive-policy.toml") };
-    text.insert(main, include.then_some(Path::new(BESIDE)), &Dialect::default())
+    let at = places(main, &Dialect::default())[0];
+    text.insert(main, at, include.then_some(Path::new(BESIDE)))
 }
 
 fn stripped(main: &[u8]) -> Vec<u8> {
@@ -31,7 +32,9 @@ fn a_block_stands_before_the_first_directive() {
         ("", ""),
         ("", "Port 22\n"),
         ("# comment\n\n", "Port 22\n# more\n"),
-        ("# comment\n \t\n# Include x\n", "  Include x"),
+        ("# comment\n \t\n", "# Include x\n  Include x"),
+        ("# BEGIN x\nPort 22\n# END x\n", "UsePAM yes\n"),
+        ("", "# BEGIN x\nPort 22\n# END x\n"),
         ("# only comments\n", ""),
         ("# one\n", "# the last line has no end"),
         ("\"\" \"\" ignored\n", "Match all\n"),
@@ -44,10 +47,10 @@ fn a_block_stands_before_the_first_directive() {
 
 #[test]
 fn a_block_has_the_line_ends_of_its_file() {
-    let edited = inserted(b"# c\r\nPort 22\r\n", true).unwrap();
+    let edited = inserted(b"# c\r\n\r\nPort 22\r\n", true).unwrap();
     let include =
         format!("{}Include {BESIDE}\n# END keepalive-policy\n", &BLOCK[..BLOCK.len() - 23]);
-    let expected = format!("# c\r\n{}Port 22\r\n", include.replace('\n', "\r\n"));
+    let expected = format!("# c\r\n\r\n{}Port 22\r\n", include.replace('\n', "\r\n"));
     assert_eq!(String::from_utf8(edited).unwrap(), expected);
 }
 

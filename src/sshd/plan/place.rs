@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::same_files;
 use crate::file_edit::FileEdit;
 use crate::host::links::Obstacle;
-use crate::marked::Strangers;
+use crate::marked::{self, Strangers, foreign};
 use crate::reconcile::Value;
 use crate::sshd::dialect::{Dialect, Include};
 use crate::sshd::edit::{self, Text};
@@ -64,6 +64,9 @@ enum Goal {
     Everybody,
     /// The declared values for connections that no foreign block treats apart.
     Unmatched,
+    /// The declared values for every connection, as far as a block may set them: where a line above all
+    /// places of ours can't be edited (openSUSE's vendor file), `Match all` still beats it.
+    ByMatchAll,
 }
 
 /// The tree as it should be; `None` when no place is good enough, and all stays as it is.
@@ -74,7 +77,7 @@ pub fn target(desired: &Desired, observed: &Observed, policy: &Path) -> Option<T
         return Some(base);
     }
     let goals: &[Goal] = match desired.match_blocks {
-        MatchBlocks::Override => &[Goal::Everybody, Goal::Unmatched],
+        MatchBlocks::Override => &[Goal::Everybody, Goal::Unmatched, Goal::ByMatchAll],
         MatchBlocks::Report => &[Goal::Unmatched],
     };
     let untouched = same_files(&base, &observed.tree);
@@ -215,6 +218,18 @@ struct Search<'a> {
     /// The drop-ins in the order of preference. One of ours that wins where it stands stays there: a
     /// neighbour that comes and goes would cost two reloads of sshd each time.
     drop_ins: Vec<&'a PathBuf>,
+    /// Where a block may begin in the main file, the place where ours stands now first: another tool that
+    /// keeps its own block at the top would otherwise fight with us for the first line.
+    blocks: Vec<usize>,
+}
+
+/// Where our lines may stand.
+#[derive(Debug, Clone, Copy)]
+enum Place<'a> {
+    /// In a file of our own.
+    DropIn(&'a Path),
+    /// In a marked block of the main file that begins there.
+    Block(usize),
 }
 
 impl<'a> Search<'a> {
@@ -226,18 +241,25 @@ impl<'a> Search<'a> {
         let mut drop_ins: Vec<&PathBuf> = places.drop_ins.iter().collect();
         let is_ours = |path: &Path| own_content(&seen.tree, path).is_some_and(edit::has_header);
         drop_ins.sort_by_key(|path| !is_ours(path));
-        let (seen, desired) = (&seen.tree, &desired.values);
-        Self { base, seen, before, desired, text, dialect, places, closed, drop_ins }
+        let (blocks, seen) = (blocks(base, &seen.tree, dialect), &seen.tree);
+        let desired = &desired.values;
+        Self { base, seen, before, desired, text, dialect, places, closed, drop_ins, blocks }
     }
 
     /// The places in the order of preference.
     fn candidates(&self, goal: Goal) -> impl Iterator<Item = Tree> {
-        let forms: &[bool] = if goal == Goal::Everybody { &[false, true] } else { &[false] };
-        let both = move |place: Option<&'a PathBuf>| forms.iter().map(move |beat| (place, *beat));
-        let drop_ins = self.drop_ins.iter().copied().map(Some);
-        drop_ins.chain([None]).flat_map(both).filter_map(|(place, beat)| match place {
-            Some(path) => self.with_drop_in(path, beat),
-            None => self.with_block(beat),
+        let forms: &[bool] = match goal {
+            Goal::Everybody => &[false, true],
+            Goal::Unmatched => &[false],
+            Goal::ByMatchAll => &[true],
+        };
+        let drop_ins = self.drop_ins.iter().map(|path| Place::DropIn(path));
+        let blocks = self.blocks.iter().map(|at| Place::Block(*at));
+        let both = |place: Place<'a>| forms.iter().map(move |beat| (place, *beat));
+        let places: Vec<_> = drop_ins.chain(blocks).flat_map(both).collect();
+        places.into_iter().filter_map(|(place, beat)| match place {
+            Place::DropIn(path) => self.with_drop_in(path, beat),
+            Place::Block(at) => self.with_block(at, beat),
         })
     }
 
@@ -250,7 +272,7 @@ impl<'a> Search<'a> {
         Some(tree)
     }
 
-    fn with_block(&self, beat_blocks: bool) -> Option<Tree> {
+    fn with_block(&self, at: usize, beat_blocks: bool) -> Option<Tree> {
         let beside = self.places.beside.as_path();
         if obstacle(self.base, self.closed).is_some()
             || beat_blocks && !(self.dialect.include() != Include::Missing && self.is_free(beside))
@@ -259,7 +281,7 @@ impl<'a> Search<'a> {
         }
         let mut tree = self.base.clone();
         let main = self.base.content(&self.base.main)?;
-        let edited = self.text.insert(main, beat_blocks.then_some(beside), self.dialect)?;
+        let edited = self.text.insert(main, at, beat_blocks.then_some(beside))?;
         tree.set(&self.base.main, Some(&edited));
         if beat_blocks {
             tree.set(beside, Some(&self.text.beside(&self.strangers(beside))));
@@ -301,6 +323,11 @@ impl<'a> Search<'a> {
         let met = self.desired.iter().all(|(keyword, value)| match goal {
             Goal::Everybody => is_for_everybody(&after, *keyword, *value),
             Goal::Unmatched => after.without_blocks(*keyword).value == *value,
+            Goal::ByMatchAll if *keyword == Keyword::TcpKeepAlive => {
+                let value_before = self.before.global(*keyword).value;
+                after.global(*keyword).value == value_before
+            }
+            Goal::ByMatchAll => in_every_block(&after, *keyword, *value),
         });
         let kept = Keyword::ALL
             .into_iter()
@@ -310,6 +337,21 @@ impl<'a> Search<'a> {
     }
 }
 
+/// Where a block may begin in the main file of `base`, which is `now` without anything of ours.
+fn blocks(base: &Tree, now: &Tree, dialect: &Dialect) -> Vec<usize> {
+    let main = base.content(&base.main).unwrap_or_default();
+    let standing = now.content(&now.main).and_then(marked::place);
+    // What stands above our block is the same in both, and nothing of another tool may surround it.
+    let standing = standing.filter(|at| *at <= main.len() && foreign::outside(main, *at) == *at);
+    let mut blocks: Vec<usize> = standing.into_iter().collect();
+    for at in edit::places(main, dialect) {
+        if !blocks.contains(&at) {
+            blocks.push(at);
+        }
+    }
+    blocks
+}
+
 /// Whether nothing has to be done, be it thanks to the command line.
 fn is_in_force(desired: &Desired, observed: &Observed) -> bool {
     let evaluation = evaluate(&observed.tree, &observed.preset, &observed.dialect);
@@ -317,8 +359,12 @@ fn is_in_force(desired: &Desired, observed: &Observed) -> bool {
 }
 
 fn is_for_everybody(evaluation: &Evaluation, keyword: Keyword, value: Value) -> bool {
-    evaluation.without_blocks(keyword).value == value
-        && evaluation.global(keyword).value == value
+    evaluation.without_blocks(keyword).value == value && in_every_block(evaluation, keyword, value)
+}
+
+/// The same where a `Match all` may be what gives everybody the value.
+fn in_every_block(evaluation: &Evaluation, keyword: Keyword, value: Value) -> bool {
+    evaluation.global(keyword).value == value
         && evaluation
             .contexts(keyword)
             .iter()

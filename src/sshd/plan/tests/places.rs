@@ -183,6 +183,17 @@ fn a_vendors_file_gets_a_drop_in_or_nothing() {
     let Change::Install { install, .. } = &plan.changes[0] else { panic!() };
     let actions: Vec<String> = install.edits.iter().map(FileEdit::action).collect();
     assert_eq!(actions, ["create /etc/ssh/sshd_config.d/00-keepalive-policy.conf"]);
+    // openSUSE's: what stands above its Include is beaten by a block, where a block may set it.
+    let set_above = seen(&format!("ClientAliveInterval 7\nTCPKeepAlive no\n{INCLUDE}"));
+    let wanted = desired(MatchBlocks::Override);
+    let plan = planned(&wanted, &set_above);
+    assert_eq!(messages(&plan).len(), 1, "{:?}", messages(&plan));
+    assert!(messages(&plan)[0].contains("sets TCPKeepAlive no; wanted yes. No drop-in wins"));
+    let now = after(&plan, &set_above);
+    let drop_in = now.tree.content(&path(DROP_IN)).unwrap();
+    assert_eq!(drop_in, format!("{HEADER}{VALUES}{MATCH_ALL}").as_bytes());
+    let again = planned(&wanted, &now);
+    assert_eq!((again.changes.len(), rows(&again).len()), (0, 1), "{:?}", rows(&again));
     let alone = planned(&desired(MatchBlocks::Override), &seen("Port 22\n"));
     assert_eq!(alone.changes, []);
     assert_eq!(
@@ -356,5 +367,66 @@ proptest! {
         prop_assert_eq!(planned(&Desired::default(), &restored).changes, []);
         let before = place::without_ours(&seen);
         prop_assert_eq!(&restored.tree, &before);
+    }
+}
+
+const AGENT_BEGIN: &str = "#### Google OS Login control. Do not edit this section. ####\n";
+const AGENT_END: &str = "#### End Google OS Login control section. ####\n";
+
+/// What Google's guest agent makes of a file at each of its runs: its block is taken out and put at the
+/// top (`updateSSHConfig` in its `oslogin.go`).
+fn guest_agent(text: &str) -> String {
+    let (mut kept, mut inside) = (String::new(), false);
+    for line in text.split_inclusive('\n') {
+        inside |= line == AGENT_BEGIN;
+        if !inside {
+            kept.push_str(line);
+        }
+        inside &= line != AGENT_END;
+    }
+    format!("{AGENT_BEGIN}AuthorizedKeysCommandUser root\n{AGENT_END}{kept}")
+}
+
+#[test]
+fn another_tool_that_keeps_its_block_at_the_top_finds_nothing_to_change() {
+    let desired = desired(MatchBlocks::Override);
+    let main = |observed: &Observed| {
+        String::from_utf8_lossy(observed.tree.content(&path(MAIN)).unwrap()).into_owned()
+    };
+    // It was there before us, and it comes after us.
+    for text in [guest_agent("# Ports\nPort 22\n"), "Port 22\n".to_owned()] {
+        let mut host = observed(&[(MAIN, &text)]);
+        for pass in 0..3 {
+            host = after(&planned(&desired, &host), &host);
+            let ours = main(&host);
+            let theirs = guest_agent(&ours);
+            assert!(pass == 0 || theirs == ours, "{pass}: {ours}\n{theirs}");
+            host.tree.set(&path(MAIN), Some(theirs.as_bytes()));
+            ask(&mut host);
+        }
+        assert!(planned(&desired, &host).changes.is_empty());
+        assert!(
+            main(&host).contains("#### End Google OS Login control section. ####\n# BEGIN keep")
+        );
+    }
+}
+
+#[test]
+fn no_other_tools_block_surrounds_ours_and_no_comment_is_parted_from_its_directive() {
+    let desired = desired(MatchBlocks::Override);
+    let ansible = |lines: &str| {
+        format!("# BEGIN ANSIBLE MANAGED BLOCK\n{lines}# END ANSIBLE MANAGED BLOCK\n")
+    };
+    for (text, above) in [
+        (ansible("Ciphers a\n") + "UsePAM yes\n", ansible("Ciphers a\n")),
+        (ansible("ClientAliveInterval 300\n") + "UsePAM yes\n", String::new()),
+        (ansible("Ciphers a\n"), String::new()),
+        ("# head\n\n# why\nUsePAM yes\n".to_owned(), "# head\n\n".to_owned()),
+    ] {
+        let host = observed(&[(MAIN, &text)]);
+        let host = after(&planned(&desired, &host), &host);
+        let edited = String::from_utf8_lossy(host.tree.content(&path(MAIN)).unwrap()).into_owned();
+        assert!(edited.starts_with(&format!("{above}# BEGIN keepalive-policy")), "{edited}");
+        assert!(planned(&desired, &host).changes.is_empty(), "{edited}");
     }
 }
