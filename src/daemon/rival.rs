@@ -1,6 +1,7 @@
 //! Other programs that are known to write the same settings, recognised by what they leave behind.
 //! A guess that is worth a name in the journal, and nothing else depends on it.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,8 @@ use crate::host::Host;
 use crate::host::files::Node;
 use crate::reconcile::{Setting, Value};
 use crate::report::journal::Writer;
+use crate::sysctl::boot::other_sources::tuned::{Assignment, Tuned};
+use crate::sysctl::boot::other_sources::{Files, ufw_file};
 
 #[cfg(test)]
 mod tests;
@@ -74,18 +77,17 @@ fn by_file(host: &Host, path: &Path, row: &Setting) -> Option<String> {
 fn by_value(host: &Host, row: &Setting) -> Option<String> {
     let value = row.effective?.to_string();
     let sets = |path: &Path| read(host, path).is_some_and(|text| assigns(&text, row.name, &value));
-    let ufw = ufw_sysctl(host);
-    if sets(&ufw) {
+    let mut read = BTreeSet::new();
+    let mut files = Files { host, read: &mut read };
+    if ufw_file(&mut files).is_some_and(|path| sets(&path)) {
         return Some("ufw".to_owned());
     }
-    for directory in
-        ["/etc/tuned", "/etc/tuned/profiles", "/usr/lib/tuned", "/usr/lib/tuned/profiles"]
-    {
-        let active = read(host, Path::new("/etc/tuned/active_profile")).unwrap_or_default();
-        let mut profiles = active.split_whitespace();
-        if profiles.any(|profile| sets(&Path::new(directory).join(profile).join("tuned.conf"))) {
-            return Some("TuneD".to_owned());
-        }
+    let tuned = Tuned::read(&mut files);
+    let by_tuned = |one: &Assignment| {
+        one.key.name() == row.name && one.value.trim_start_matches(['>', '<']) == value
+    };
+    if tuned.assignments.iter().any(by_tuned) {
+        return Some("TuneD".to_owned());
     }
     let directories =
         ["/run/sysctl.d", "/etc/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d"];
@@ -101,14 +103,6 @@ fn by_value(host: &Host, row: &Setting) -> Option<String> {
     files
         .find(|path| is_foreign(path) && sets(path))
         .map(|path| format!("a loader of {}", path.display()))
-}
-
-/// `IPT_SYSCTL` of `/etc/default/ufw`, which ufw loads whenever it is enabled or reloaded.
-fn ufw_sysctl(host: &Host) -> PathBuf {
-    let defaults = read(host, Path::new("/etc/default/ufw")).unwrap_or_default();
-    let named = defaults.lines().find_map(|line| line.trim().strip_prefix("IPT_SYSCTL="));
-    let path = named.map_or("/etc/ufw/sysctl.conf", |path| path.trim_matches(['"', '\'']));
-    PathBuf::from(path)
 }
 
 /// Whether a line sets `name` to `value`, in any spelling: dots or slashes, a dash in front.

@@ -21,7 +21,7 @@ mod at_boot;
 mod change;
 mod drop_in;
 mod edited_line;
-mod other_sources;
+pub mod other_sources;
 mod target;
 
 pub use change::Change;

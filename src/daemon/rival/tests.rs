@@ -64,7 +64,10 @@ fn a_live_value_is_traced_to_who_would_set_just_this_one() {
     const KEY: &str = "net.ipv4.tcp_keepalive_time";
     let live = |files: &[(&str, &str)]| name(files, &row(KEY, 1800, None));
     let ufw = ("/etc/ufw/sysctl.conf", "net/ipv4/tcp_keepalive_time=1800\n");
-    assert_eq!(live(&[ufw]).as_deref(), Some("ufw"));
+    // ufw loads what IPT_SYSCTL names, and nothing without it.
+    assert_eq!(live(&[ufw]), None);
+    let named = ("/etc/default/ufw", "IPT_SYSCTL=/etc/ufw/sysctl.conf\n");
+    assert_eq!(live(&[ufw, named]).as_deref(), Some("ufw"));
     let elsewhere = [
         ("/etc/default/ufw", "IPT_SYSCTL=\"/etc/ufw/other\"\n"),
         ("/etc/ufw/other", "net/ipv4/tcp_keepalive_time = 1800\n"),

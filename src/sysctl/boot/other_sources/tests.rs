@@ -36,9 +36,52 @@ fn tuned_is_named_with_profile_and_line() {
 }
 
 #[test]
+fn all_that_tuned_would_set_is_named() {
+    let site = "[main]\ninclude=throughput-performance\n\n[sysctl]\n\
+                net.ipv4.tcp_keepalive_intvl = >30\n";
+    let db = "[variables]\nka=240\n[sysctl]\n# quoted, and from a variable\n\
+              net.ipv4.tcp_keepalive_time=\"${ka}\"\n[db_sysctl]\ntype=sysctl\n\
+              net.ipv4.tcp_keepalive_intvl=33\n[off]\ntype=sysctl\nenabled=0\n\
+              net.ipv4.tcp_keepalive_intvl=34\n";
+    let files = [
+        ("/etc/tuned/active_profile", "base-site my-db\n"),
+        ("/etc/tuned/tuned-main.conf", "reapply_sysctl = 0\n"),
+        ("/etc/tuned/profiles/base-site/tuned.conf", site),
+        ("/etc/tuned/my-db/tuned.conf", db),
+        (
+            "/usr/lib/tuned/profiles/throughput-performance/tuned.conf",
+            "[sysctl]\nnet.ipv4.tcp_keepalive_probes=5\nnet.core.somaxconn=>2048\n",
+        ),
+    ];
+    let tail = "whenever it is applied, after boot; with reapply_sysctl = 0 it does not apply \
+                /etc/sysctl.d again";
+    assert_eq!(
+        found(&files),
+        [
+            format!(
+                "/etc/tuned/profiles/base-site/tuned.conf:5: TuneD's profile base-site raises \
+                 net.ipv4.tcp_keepalive_intvl to at least 30 {tail}"
+            ),
+            format!(
+                "/usr/lib/tuned/profiles/throughput-performance/tuned.conf:2: TuneD's profile \
+                 throughput-performance sets net.ipv4.tcp_keepalive_probes to 5 {tail}"
+            ),
+            format!(
+                "/etc/tuned/my-db/tuned.conf:5: TuneD's profile my-db sets \
+                 net.ipv4.tcp_keepalive_time to 240 {tail}"
+            ),
+            format!(
+                "/etc/tuned/my-db/tuned.conf:8: TuneD's profile my-db sets \
+                 net.ipv4.tcp_keepalive_intvl to 33 {tail}"
+            ),
+        ]
+    );
+}
+
+#[test]
 fn ufw_counts_only_where_it_is_enabled() {
     let mut files = vec![
-        ("/etc/default/ufw", "IPT_SYSCTL=/etc/ufw/sysctl.conf\n"),
+        ("/etc/default/ufw", "export IPT_SYSCTL=\"/etc/ufw/sysctl.conf\"   # why\n"),
         ("/etc/ufw/sysctl.conf", "#\nnet/ipv4/tcp_keepalive_probes=3\n"),
         ("/etc/ufw/ufw.conf", "ENABLED=no\n"),
     ];
