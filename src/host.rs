@@ -19,6 +19,7 @@ pub mod holders;
 mod lease;
 pub mod links;
 pub mod lock;
+pub mod mounts;
 pub mod netns;
 mod open;
 pub mod path;

@@ -25,7 +25,6 @@ pub mod modes;
 pub mod overrides;
 pub mod place;
 pub mod plan;
-mod remote;
 pub mod snapshot;
 pub mod tree;
 pub mod value;

@@ -187,6 +187,7 @@ impl Resource for Sshd {
                 None
             }
         };
+        service = service.with_view(host, &snapshot.tree);
         let freshness = service.freshness(host, &snapshot.tree, dump);
         let listening = service.listening(host, &snapshot.tree, dump);
         if let Some(dump) = dump {

@@ -71,6 +71,12 @@ fn hostile_programs() {
     passes("hostile-programs.sh");
 }
 
+/// Rows of hostile input: an sshd whose mounts show it other files than the daemon's.
+#[test]
+fn hostile_view() {
+    passes("hostile-view.sh");
+}
+
 #[test]
 fn instances() {
     passes("instances.sh");

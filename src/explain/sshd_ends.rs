@@ -51,6 +51,9 @@ pub fn problems(sshd: &Observed) -> Vec<Problem> {
     if let Verdict::Unasked(why) = &sshd.verdict {
         problems.push(Problem::new(NAME, Severity::Blocked, named(sshd, why)));
     }
+    if let Some(view) = &sshd.service.view {
+        problems.push(Problem::new(NAME, Severity::Notice, named(sshd, &view.to_string())));
+    }
     if !sshd.freshness.is_current() {
         let message = "sshd has not loaded what its files say: until it is reloaded, new sessions \
                        get the values from before";

@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::overrides::Said;
-use super::remote::{Kind, Mounts};
 use super::tree::UserFile;
 use crate::host::accounts::Accounts;
 use crate::host::command::own::Spoken;
+use crate::host::mounts::{Kind, Mounts};
 use crate::host::{Host, HostError};
 use crate::sshd::dialect::Dialect;
 
@@ -130,7 +130,7 @@ pub fn read(host: &Host, dialect: &Dialect) -> Result<Homes, HostError> {
     if !host.runs_itself() {
         return Ok(Homes::default());
     }
-    let due = due(&Accounts::read(host)?, &Mounts::read(), host);
+    let due = due(&Accounts::read(host)?, &Mounts::own(), host);
     let deadline = Instant::now() + LONGEST;
     Ok(Looking { due, homes: Homes::default() }.look(|accounts| {
         let question = Question {
@@ -160,7 +160,7 @@ fn due(accounts: &Accounts, mounts: &Mounts, host: &Host) -> VecDeque<Due> {
             user: String::from_utf8_lossy(account.name).into_owned(),
             remote,
         };
-        match mounts.of(&host.locate(account.home)) {
+        match mounts.holder(&host.locate(account.home)) {
             (_, Kind::Local) => near.push_back(due(None)),
             (point, Kind::Remote) => far.push(due(Some(point.to_owned()))),
             (_, Kind::MountedByLooking) => {}

@@ -63,7 +63,7 @@ pub fn reload(host: &Host, service: &Service, tree: &Tree) -> Vec<Outcome> {
         Ok::<_, Refusal>(())
     }));
     if let Some((tree, dump)) = judged {
-        let service = &service.clone().with_endangered(host, &tree, &dump);
+        let service = &service.clone().with_endangered(host, &tree, &dump).with_view(host, &tree);
         let load = Load { host, service, tree: &tree, dump: &dump };
         if load.run(&mut outcomes) == Health::Lost {
             recover::recover(&load, &[], &mut outcomes);
@@ -163,7 +163,7 @@ impl Transaction<'_> {
             .then(|| self.service.observe_again(self.host).ok())
             .flatten();
         let service = started.unwrap_or_else(|| self.service.clone());
-        let service = &service.with_endangered(self.host, tree, dump);
+        let service = &service.with_endangered(self.host, tree, dump).with_view(self.host, tree);
         let load = Load { host: self.host, service, tree, dump };
         match load.run(outcomes) {
             Health::Good | Health::Unconfirmed => {}

@@ -83,6 +83,9 @@ fn judged(desired: &Desired, observed: &Observed, policy: &Path) -> Plan<Change>
             let problem = Problem::new(NAME, Severity::Blocked, why.clone());
             blocked(desired, std::iter::once(problem))
         }
+        _ if observed.service.view.as_ref().is_some_and(|view| view.is_essential) => {
+            blocked(desired, listener::unseen(&observed.service).into_iter())
+        }
         Verdict::NoSshd if observed.live => notice("sshd is not installed"),
         _ if !observed.live && !observed.has_main() => notice(format!(
             "{} is not there, so no sshd is configured",

@@ -17,6 +17,7 @@ pub mod listener;
 pub mod loaded;
 pub mod program;
 pub mod state;
+pub mod view;
 pub mod way;
 
 #[cfg(test)]
@@ -26,6 +27,7 @@ use command_line::{CommandLine, Environment};
 use listener::PidFile;
 use program::Program;
 use state::UnitState;
+use view::OtherView;
 
 /// How a new connection gets to an sshd, and so what makes it use a changed configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,22 +81,30 @@ pub struct Service {
     pub dialect: Dialect,
     /// Whether the unit knows a reload.
     pub can_reload: bool,
+    /// Whether the unit's reload begins with a test of the configuration as its sshd sees it.
+    pub reload_tests: bool,
     /// Whether ending the unit's main process leaves the sessions alone (`KillMode=process`).
     pub sessions_survive_restart: bool,
     /// Where it listens now and would not after a load, in a sentence.
     pub endangered: Option<String>,
+    /// What it would find elsewhere than we do.
+    pub view: Option<OtherView>,
 }
 
 /// The names under which distributions have the service and its socket.
 const UNITS: [&str; 4] = ["ssh.service", "sshd.service", "ssh.socket", "sshd.socket"];
 
-const PROPERTIES: [&str; 10] = [
+const PROPERTIES: [&str; 14] = [
     "Accept",
     "CanReload",
     "ControlGroup",
     "ExecMainStartTimestampMonotonic",
     "Triggers",
+    "ExecReloadEx",
     "ExecStart",
+    "RootDirectory",
+    "RootDirectoryStartOnly",
+    "RootImage",
     "Environment",
     "EnvironmentFiles",
     "KillMode",
@@ -177,8 +187,10 @@ impl Service {
             option_files: BTreeSet::new(),
             dialect: Dialect::default(),
             can_reload: false,
+            reload_tests: false,
             sessions_survive_restart: false,
             endangered: None,
+            view: None,
         }
     }
 
@@ -231,9 +243,28 @@ impl Service {
         self.unit = Some(unit.name.clone());
         self.state = Some(UnitState::of(unit));
         self.can_reload = unit.property("CanReload") == "yes";
+        self.reload_tests = reload_tests(unit);
         self.sessions_survive_restart = matches!(unit.property("KillMode"), "process" | "none");
         self
     }
+}
+
+/// Whether the first command of the unit's reload is its own sshd with `-t` and the same main file,
+/// run as that sshd is: systemd goes on to the SIGHUP only where that succeeds.
+fn reload_tests(unit: &Unit) -> bool {
+    // { path=/usr/sbin/sshd ; argv[]=/usr/sbin/sshd -t ; flags= ; start_time=[n/a] ; … }
+    let test = unit.property("ExecReloadEx");
+    let flags = test.split_once("flags=").and_then(|(_, rest)| rest.split_once(" ;"));
+    let Some((flags, _)) = flags else { return false };
+    let outside = flags.split(' ').any(|flag| matches!(flag, "ignore-failure" | "privileged"));
+    if outside || unit.property("RootDirectoryStartOnly") == "yes" {
+        return false;
+    }
+    let environment = Environment::default();
+    let test = CommandLine::of_unit(test, &environment);
+    let start = CommandLine::of_unit(unit.property("ExecStart"), &environment);
+    let is_test = test.arguments.iter().any(|argument| argument == "-t" || argument == "-T");
+    is_test && test.program.is_some() && test.program == start.program && test.main == start.main
 }
 
 /// Which of the units decides how sshd is run.

@@ -14,6 +14,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::{Instant, sleep_until};
 
 use super::ready::{ready, register};
+use crate::host::mounts::point;
 
 /// Between two readings pass so many times what a reading takes, so that a host that mounts without
 /// end costs half a percent of a core at most.
@@ -113,8 +114,7 @@ fn relevant(mountinfo: &str, places: &BTreeSet<&Path>) -> BTreeSet<String> {
         let near = |place: &Path| place.starts_with(point) || point.parent() == Some(place);
         point != Path::new("/") && places.iter().any(|place| near(place))
     };
-    // Field 5 is the mount point; a blank in one is written \040, and none of ours has any.
-    let point = |line: &&str| line.split(' ').nth(4).is_some_and(|point| matters(Path::new(point)));
+    let point = |line: &&str| point(line.as_bytes()).is_some_and(|point| matters(&point));
     mountinfo.lines().filter(point).map(str::to_owned).collect()
 }
 

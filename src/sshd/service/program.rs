@@ -44,7 +44,9 @@ impl Program {
     #[must_use]
     pub fn of_stopped(unit: &Unit) -> Self {
         let program = Self::of_unit(unit);
-        if program_path(unit).is_ok_and(|path| path.is_absolute() && !path.exists()) {
+        if program_path(unit).is_ok_and(|path| path.is_absolute() && !path.exists())
+            && matches!(unit.property("RootDirectory"), "" | "/")
+        {
             return Self::Usual;
         }
         program
@@ -105,6 +107,12 @@ fn program_path(unit: &Unit) -> Result<&Path, String> {
 }
 
 fn exec_start(unit: &Unit) -> Result<TrustedProgram, String> {
+    for property in ["RootDirectory", "RootImage"] {
+        let root = unit.property(property);
+        if !matches!(root, "" | "/") {
+            return Err(format!("its sshd and the files of that are inside {property}={root}"));
+        }
+    }
     let path = program_path(unit)?;
     if !names_sshd(path) {
         return Err(format!("its ExecStart= is {}, not sshd", path.display()));

@@ -80,3 +80,27 @@ fn an_image_has_the_options_of_its_distribution() {
     assert_eq!(service.main_file(), Some(Path::new("/etc/ssh/other")));
     assert_eq!((service.unit, service.listener), (None, None));
 }
+
+#[test]
+fn a_reload_that_tests_first_is_told_from_one_that_does_not() {
+    let tests = |reload: &str, flags: &str, more: &str| {
+        let text = format!(
+            "Id=ssh.service\nExecStart={{ path=/usr/sbin/sshd ; argv[]=/usr/sbin/sshd -D $SSHD_OPTS ; ignore_errors=no }}\n\
+             ExecReloadEx={{ path={program} ; argv[]={reload} ; flags={flags} ; start_time=[n/a] }}\n\
+             ExecReloadEx={{ path=/bin/kill ; argv[]=/bin/kill -HUP $MAINPID ; flags= ; }}\n{more}",
+            program = reload.split(' ').next().unwrap(),
+        );
+        super::reload_tests(&parse_units(&text)[0])
+    };
+    // Debian's, recorded from systemd 252; Red Hat's.
+    assert!(tests("/usr/sbin/sshd -t", "", ""));
+    assert!(!tests("/bin/kill -HUP $MAINPID", "", ""));
+    assert!(!tests("/usr/sbin/sshd -t", "ignore-failure", ""));
+    // Outside of what the unit mounts.
+    assert!(!tests("/usr/sbin/sshd -t", "privileged", ""));
+    assert!(!tests("/usr/sbin/sshd -t", "", "RootDirectoryStartOnly=yes\n"));
+    assert!(!tests("/usr/sbin/sshd -t -f /etc/ssh/other", "", ""));
+    assert!(!tests("/usr/local/sbin/sshd -t", "", ""));
+    assert!(!tests("/usr/sbin/sshd -D", "", ""));
+    assert!(!super::reload_tests(&parse_units("Id=ssh.service\nExecStart=\n")[0]));
+}

@@ -29,6 +29,15 @@ impl Service {
                  it would lose nothing, or is reloaded by hand"
             ));
         }
+        let is_tested = self.kind == Kind::Plain && self.can_reload && self.reload_tests;
+        if let Some(view) = self.view.as_ref().filter(|_| !is_tested) {
+            let name = self.unit.as_deref().unwrap_or("sshd");
+            return Way::Unsafe(format!(
+                "{name} is not reloaded: {view}, so that what it would read can't be judged, and no \
+                 ExecReload= with `sshd -t` tests it first; new connections use the configuration on \
+                 disk once it is reloaded by hand"
+            ));
+        }
         match self.kind {
             Kind::Plain if self.can_reload => Way::Reload(unit),
             Kind::Plain | Kind::SocketActive if self.sessions_survive_restart => Way::Restart(unit),

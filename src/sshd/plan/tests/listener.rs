@@ -1,5 +1,7 @@
 use super::*;
+use crate::host::mounts::Mounts;
 use crate::sshd::service::loaded::LoadedValue;
+use crate::sshd::service::view::{self, OtherView};
 
 const COMPLIANT: &str = "ClientAliveInterval 120\nClientAliveCountMax 30\n";
 
@@ -80,4 +82,46 @@ fn where_sshd_may_not_be_asked_nothing_is_edited_or_reloaded() {
     let plan = planned(&desired(MatchBlocks::Override), &seen);
     assert_eq!(plan.changes, []);
     assert_eq!(messages(&plan), ["Blocked ssh.service: its ExecStart= is a script"]);
+}
+
+/// A view in which /var/tmp is another directory.
+fn elsewhere(is_essential: bool) -> OtherView {
+    let theirs = Mounts::parse(b"1 0 8:1 / / rw - ext4 x rw\n");
+    let view = view::difference(&Mounts::default(), &theirs, &["/var/tmp".into()]);
+    let mut view = view.unwrap();
+    view.is_essential = is_essential;
+    view
+}
+
+#[test]
+fn an_sshd_that_sees_other_files_is_reloaded_only_where_that_tests_first() {
+    let mut seen = observed(&[(MAIN, "ClientAliveInterval 7\n")]);
+    seen.service.view = Some(elsewhere(false));
+    let plan = planned(&desired(MatchBlocks::Override), &seen);
+    assert!(
+        shown(&plan)[0].contains("+ClientAliveInterval 120\n")
+            && !shown(&plan)[0].contains("reload")
+    );
+    let said = messages(&plan).concat();
+    assert!(
+        said.starts_with("Notice ssh.service is not reloaded: sshd does not see the same /var/tmp")
+    );
+    seen.service.reload_tests = true;
+    let plan = planned(&desired(MatchBlocks::Override), &seen);
+    assert!(shown(&plan)[0].contains("reload ssh.service"));
+    assert!(messages(&plan).concat().contains("what is there is not judged"));
+    // A restart ends it first, and then it may not start.
+    seen.service.can_reload = false;
+    assert!(!shown(&planned(&desired(MatchBlocks::Override), &seen))[0].contains("restart"));
+}
+
+#[test]
+fn an_sshd_that_reads_another_main_file_is_left_alone() {
+    let mut seen = observed(&[(MAIN, "ClientAliveInterval 7\n")]);
+    (seen.service.view, seen.service.reload_tests) = (Some(elsewhere(true)), true);
+    let plan = planned(&desired(MatchBlocks::Override), &seen);
+    assert_eq!(plan.changes, []);
+    assert!(
+        messages(&plan)[0].starts_with("Blocked ssh.service: sshd does not see the same /var/tmp")
+    );
 }
