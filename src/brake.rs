@@ -15,9 +15,14 @@ use crate::reconcile::{Problem, Severity};
 use crate::record::{self, Found, Record, Rest};
 use crate::report::status::date;
 
+pub mod alarm;
+mod login;
 pub mod span;
 #[cfg(test)]
 mod tests;
+pub mod trace;
+pub mod unconfirmed;
+pub mod undo;
 pub mod who;
 
 use span::Span;
@@ -29,13 +34,25 @@ pub const LONGEST: u32 = 30 * 86_400;
 /// What a problem about it is about.
 pub const NAME: &str = "daemon";
 
+/// The longest time that a change may wait to be confirmed, in seconds.
+pub const LONGEST_TRIAL: u64 = 3600;
+
+/// The lock of both records.
+const LOCK: &str = "brake";
+
 const PAUSE: &str = "pause.json";
 
 /// A pause, as `pause.json` holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
-    /// How long.
-    pub span: Span,
+    /// How long; `None` until `resume`, after a change was undone.
+    pub span: Option<Span>,
+    /// When a change was undone because it was not confirmed, in seconds since 1970.
+    #[serde(default)]
+    pub undone: Option<u64>,
+    /// What of it was not undone, since another process had changed it.
+    #[serde(default)]
+    pub kept: Vec<String>,
     /// Who asked for it.
     #[serde(default)]
     pub who: Who,
@@ -47,9 +64,12 @@ impl Record for Pause {
     const VERSION: u64 = 1;
 
     fn check(&self) -> Result<(), String> {
-        match self.span.seconds > u64::from(LONGEST) {
-            true => Err(format!("a pause of {} s is longer than 30 days", self.span.seconds)),
-            false => Ok(()),
+        match &self.span {
+            Some(span) if span.seconds > u64::from(LONGEST) => {
+                Err(format!("a pause of {} s is longer than 30 days", span.seconds))
+            }
+            None if self.undone.is_none() => Err("a pause without an end".to_owned()),
+            _ => Ok(()),
         }
     }
 }
@@ -68,6 +88,22 @@ pub enum Brake {
         /// What is left.
         left: Duration,
     },
+    /// They are not: a change waits to be confirmed.
+    Awaiting {
+        /// How long; `None` where only root may know.
+        span: Option<Span>,
+        /// Who made it.
+        who: Who,
+        /// What is left.
+        left: Duration,
+    },
+    /// They are not: a change was undone because it was not confirmed.
+    Undone {
+        /// When, in seconds since 1970.
+        at: u64,
+        /// What of it was not undone.
+        kept: Vec<String>,
+    },
     /// They are not: there is a record, and it can't be told what it says.
     ///
     /// Somebody wanted them to stop, so they do, and everything that shows the pause says loudly why:
@@ -78,6 +114,13 @@ pub enum Brake {
 /// What the brake is now.
 #[must_use]
 pub fn look(host: &Host) -> Brake {
+    match unconfirmed::look(host) {
+        Brake::Off => look_at_pause(host),
+        brake => brake,
+    }
+}
+
+fn look_at_pause(host: &Host) -> Brake {
     let path = path(host);
     // Nearly always there is none, and the daemon asks before each correction.
     if !host.exists(&path) && !host.is_link(&path) {
@@ -94,7 +137,7 @@ pub fn look(host: &Host) -> Brake {
 /// The files that decide it: to be watched.
 #[must_use]
 pub fn files(host: &Host) -> Vec<PathBuf> {
-    vec![path(host)]
+    vec![path(host), unconfirmed::path(host)]
 }
 
 fn path(host: &Host) -> PathBuf {
@@ -106,20 +149,26 @@ fn path(host: &Host) -> PathBuf {
 /// # Errors
 /// When the state directory can't be written.
 pub fn pause(host: &Host, seconds: u32, who: Who) -> Result<Brake, HostError> {
-    let _held = host.lock("brake")?;
+    let _held = host.lock(LOCK)?;
     let span = Span { from: Moment::now(), seconds: u64::from(seconds) };
-    let pause = Pause { span, who, rest: Rest::new() };
-    record::write(host, &path(host), &pause)?;
+    let pause = Pause { span: Some(span), undone: None, kept: Vec::new(), who, rest: Rest::new() };
+    pause.write(host)?;
     Ok(pause.at(&Moment::now(), clock::up()))
 }
 
-/// Lets corrections go on. Gives what the brake was before.
+/// Lets corrections go on. Gives what the brake was before; it stays on while a change waits to be
+/// confirmed.
 ///
 /// # Errors
 /// When the record can't be removed.
 pub fn resume(host: &Host) -> Result<Brake, HostError> {
-    let _held = host.lock("brake")?;
+    let _held = host.lock(LOCK)?;
     let before = look(host);
+    match before {
+        Brake::Awaiting { .. } => return Ok(before),
+        Brake::Damaged(_) => unconfirmed::set_aside(host)?,
+        _ => {}
+    }
     record::remove::<Pause>(host, &path(host))?;
     Ok(before)
 }
@@ -132,7 +181,7 @@ pub fn tidy(host: &Host) -> Result<(), HostError> {
     if !host.exists(&path(host)) {
         return Ok(());
     }
-    let _held = host.lock("brake")?;
+    let _held = host.lock(LOCK)?;
     if look(host) == Brake::Off {
         record::remove::<Pause>(host, &path(host))?;
     }
@@ -141,11 +190,25 @@ pub fn tidy(host: &Host) -> Result<(), HostError> {
 
 impl Pause {
     fn at(&self, now: &Moment, up: Duration) -> Brake {
-        let left = self.span.left(now, up);
+        let Some(span) = &self.span else {
+            let at = self.undone.unwrap_or_default();
+            return Brake::Undone { at, kept: self.kept.clone() };
+        };
+        let left = span.left(now, up);
         match left.is_zero() {
             true => Brake::Off,
-            false => Brake::Paused { span: self.span.clone(), who: self.who.clone(), left },
+            false => Brake::Paused { span: span.clone(), who: self.who.clone(), left },
         }
+    }
+
+    /// Until `resume`, after a change was undone, all but `kept`.
+    fn after_undo(kept: Vec<String>) -> Self {
+        let undone = Some(clock::now());
+        Self { span: None, undone, kept, who: Who::default(), rest: Rest::new() }
+    }
+
+    fn write(&self, host: &Host) -> Result<(), HostError> {
+        record::write(host, &path(host), self).map(drop)
     }
 }
 
@@ -161,7 +224,8 @@ impl Brake {
     pub fn until(&self) -> Option<u64> {
         match self {
             Self::Paused { span, .. } => Some(span.end()),
-            Self::Off | Self::Damaged(_) => None,
+            Self::Awaiting { span, .. } => span.as_ref().map(Span::end),
+            Self::Off | Self::Undone { .. } | Self::Damaged(_) => None,
         }
     }
 
@@ -169,8 +233,8 @@ impl Brake {
     #[must_use]
     pub const fn left(&self) -> Option<Duration> {
         match self {
-            Self::Paused { left, .. } => Some(*left),
-            Self::Off | Self::Damaged(_) => None,
+            Self::Paused { left, .. } | Self::Awaiting { left, .. } => Some(*left),
+            Self::Off | Self::Undone { .. } | Self::Damaged(_) => None,
         }
     }
 
@@ -181,6 +245,8 @@ impl Brake {
             (Self::Paused { span, who, .. }, Self::Paused { span: other, who: by, .. }) => {
                 (span, who) != (other, by)
             }
+            // Its time begins anew when it is complete.
+            (Self::Awaiting { .. }, Self::Awaiting { .. }) => false,
             _ => self != now,
         }
     }
@@ -188,7 +254,7 @@ impl Brake {
     /// Whether it is as somebody meant it to be.
     #[must_use]
     pub const fn is_planned(&self) -> bool {
-        !matches!(self, Self::Damaged(_))
+        !matches!(self, Self::Damaged(_) | Self::Undone { .. })
     }
 
     /// In a few words, for a sentence that says more; `None` when it is off.
@@ -197,7 +263,10 @@ impl Brake {
         match self {
             Self::Off => None,
             Self::Paused { span, .. } => Some(format!("paused until {}", date(span.end()))),
-            Self::Damaged(_) => Some("paused until `keepalive-policy resume`".to_owned()),
+            Self::Awaiting { .. } => Some("paused until a change is confirmed".to_owned()),
+            Self::Undone { .. } | Self::Damaged(_) => {
+                Some("paused until `keepalive-policy resume`".to_owned())
+            }
         }
     }
 
@@ -218,9 +287,29 @@ impl Brake {
                 date(span.end()),
                 who.phrase()
             )),
+            Self::Awaiting { span, who, .. } => {
+                let until = span.as_ref().map(|span| format!(" until {}", date(span.end())));
+                Some(format!(
+                    "corrections are paused: a change{} waits to be confirmed{}; `keepalive-policy \
+                     confirm` in a newer login keeps it, otherwise it is undone",
+                    who.phrase(),
+                    until.unwrap_or_default()
+                ))
+            }
+            Self::Undone { at, kept } => {
+                let kept = match kept.is_empty() {
+                    true => String::new(),
+                    false => format!(" (but not all: {})", kept.join("; ")),
+                };
+                Some(format!(
+                    "corrections are paused: a change was undone at {} because it was not \
+                     confirmed{kept}; `keepalive-policy resume` enforces again",
+                    date(*at)
+                ))
+            }
             Self::Damaged(why) => Some(format!(
-                "corrections are paused until `keepalive-policy resume`, because the record of a \
-                 pause is damaged: {why}"
+                "corrections are paused until `keepalive-policy resume`, because a record of \
+                 it can't be used: {why}"
             )),
         }
     }

@@ -87,7 +87,25 @@ enum Command {
     /// Bring the host into line once, and verify
     ///
     /// Exits 0 when in force, 1 when not, 2 on an error.
-    Apply,
+    Apply {
+        /// Undo it unless `confirm` is run in a newer login
+        ///
+        /// From 10s to 1h. Neither the end of this session nor a reboot prevents it.
+        ///
+        /// `client apply` has no such thing: it locks nobody out.
+        #[arg(long, value_name = "TIME", value_parser = apply::time)]
+        confirm: Option<u32>,
+    },
+    /// Keep what `apply --confirm` changed
+    ///
+    /// Only in a login that is newer than the change, to show that one can log in.
+    ///
+    /// Exits 0 when kept, 1 when there is nothing to keep (any more), 2 when refused.
+    Confirm {
+        /// Wait until the time is over, and undo: what the timer runs
+        #[arg(long, hide = true)]
+        undo: bool,
+    },
     /// Show what the daemon last saw and did
     ///
     /// Exits 0 when in force, 1 when not, 3 when it does not run.
@@ -204,7 +222,9 @@ pub fn run() -> ExitCode {
         Command::Client { command } => client::run(&invocation, &command),
         Command::Check(watch) => check::run(&invocation, watch),
         Command::Diff => diff::run(&invocation),
-        Command::Apply => apply::run(&invocation),
+        Command::Apply { confirm } => apply::run(&invocation, confirm),
+        Command::Confirm { undo: false } => apply::confirm(&invocation),
+        Command::Confirm { undo: true } => apply::undo(&invocation),
         Command::Sessions(watch) => sessions::run(&invocation, watch),
         Command::Status { watch, user } => status::run(&invocation, watch, user),
         Command::Explain => explain::run(&invocation),
@@ -238,6 +258,9 @@ fn daemon(mut invocation: Invocation, user: bool) -> u8 {
         invocation.policy = client::policy_of(&invocation, &caller);
         invocation.host = caller.host();
         whose = Whose::Users(caller.ssh_config());
+    }
+    if whose == Whose::Everybodys {
+        crate::daemon::settle_unconfirmed(&invocation.host);
     }
     match invocation.load() {
         Ok(policy) => crate::daemon::run(invocation.host, policy, whose),

@@ -36,6 +36,7 @@ pub mod watches;
 pub mod watching;
 pub mod witness;
 
+pub use braking::{settle_unconfirmed, undo_unconfirmed};
 use policy_change::Announced;
 use reconciler::{Due, Orders, Seen};
 use reconcilers::Reconciler;
@@ -146,6 +147,8 @@ struct Daemon {
     brake_turns: u64,
     /// When the pause is over, unless it is ended before.
     brake_over: Option<Instant>,
+    /// Whether a change should have been confirmed or undone when it was looked at last.
+    brake_overdue: bool,
 }
 
 impl Daemon {
@@ -176,6 +179,7 @@ impl Daemon {
             state,
             brake_turns: 0,
             brake_over: None,
+            brake_overdue: false,
         };
         daemon.watch_brake();
         daemon.watch_policy();

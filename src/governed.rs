@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::brake::trace::{Trace, Traced};
 use crate::host::{Host, HostError};
 use crate::originals::Originals;
 use crate::policy::Policy;
-use crate::reconcile::{Mode, Report, Resource, reconcile};
+use crate::reconcile::{Mode, Plan, Report, Resource, reconcile, reconcile_if};
 use crate::ssh_client::SshClient;
 use crate::sshd::Sshd;
 use crate::sshd::instance::Instance;
@@ -38,16 +39,29 @@ impl Governed {
     /// One pass over each. The kernel's values come first: nothing needs to wait for them.
     #[must_use]
     pub fn reconcile(&self, host: &Host, policy: &Policy, mode: Mode) -> Vec<Report> {
+        self.reconcile_traced(host, policy, mode, &mut |_| Ok(()))
+    }
+
+    /// The same, where `record` is told what each change will leave before it is made. What can't be
+    /// recorded is not changed.
+    #[must_use]
+    pub fn reconcile_traced(
+        &self,
+        host: &Host,
+        policy: &Policy,
+        mode: Mode,
+        record: &mut Recorder<'_>,
+    ) -> Vec<Report> {
         let mut reports = vec![
-            reconcile(&self.live, host, &policy.sysctl, mode),
-            reconcile(&self.named, host, &policy.namespaces, mode),
-            reconcile(&self.boot, host, &policy.sysctl, mode),
-            reconcile(&self.sshd, host, &policy.sshd_of(None), mode),
-            reconcile(&self.ssh_client, host, &policy.ssh_config, mode),
+            traced(&self.live, None, host, &policy.sysctl, mode, record),
+            traced(&self.named, None, host, &policy.namespaces, mode, record),
+            traced(&self.boot, None, host, &policy.sysctl, mode, record),
+            traced(&self.sshd, None, host, &policy.sshd_of(None), mode, record),
+            traced(&self.ssh_client, None, host, &policy.ssh_config, mode, record),
         ];
         reports.extend(over_instances(host, Some(policy), |instance| {
             let desired = policy.sshd_of(Some(&instance));
-            reconcile(&Sshd::of(instance), host, &desired, mode)
+            traced(&Sshd::of(instance.clone()), Some(&instance), host, &desired, mode, record)
         }));
         reports.retain(|report| !report.is_empty());
         reports
@@ -68,6 +82,24 @@ impl Governed {
         }));
         reports
     }
+}
+
+/// Is told what changes will leave.
+pub type Recorder<'r> = dyn FnMut(Vec<Trace>) -> Result<(), HostError> + 'r;
+
+fn traced<R: Resource<Change: Traced>>(
+    resource: &R,
+    instance: Option<&Instance>,
+    host: &Host,
+    desired: &R::Desired,
+    mode: Mode,
+    record: &mut Recorder<'_>,
+) -> Report {
+    let last_word = |plan: &Plan<R::Change>| {
+        record(plan.changes.iter().filter_map(|change| change.traces(instance)).collect())?;
+        Ok(true)
+    };
+    reconcile_if(resource, host, desired, mode, |_| true, last_word)
 }
 
 fn over_instances(

@@ -23,7 +23,7 @@ use crate::record::{self, Found, KeptAside, Record, Rest};
 use crate::sshd::instance::Instance;
 use crate::sysctl::Key;
 
-mod path;
+pub(crate) mod path;
 #[cfg(test)]
 mod tests;
 

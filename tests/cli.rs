@@ -98,9 +98,10 @@ fn usage_errors_go_to_stderr_and_help_to_stdout() {
     assert!(stderr.contains("check"), "{stderr}");
     let (code, stdout, _) = outcome(&keepalive(Path::new("/"), &["--help"]));
     assert_eq!(code, 0);
-    for command in
-        ["daemon", "check", "diff", "apply", "pause", "resume", "status", "validate", "restore"]
-    {
+    for command in [
+        "daemon", "check", "diff", "apply", "confirm", "pause", "resume", "status", "validate",
+        "restore",
+    ] {
         assert!(stdout.contains(&format!("\n  {command} ")), "{command} is not in the help");
     }
 }
@@ -114,6 +115,7 @@ fn help_fits_into_80_columns() {
         "check",
         "diff",
         "apply",
+        "confirm",
         "pause",
         "resume",
         "status",

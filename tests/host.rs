@@ -163,8 +163,14 @@ fn policy() {
     passes("policy.sh");
 }
 
-/// A brake for people: `pause`, `resume`, `apply --confirm`, `confirm`.
+/// A brake for people: `pause` and `resume`.
 #[test]
 fn hostile_brake() {
     passes("hostile-brake.sh");
+}
+
+/// A brake for people: `apply --confirm` and `confirm`.
+#[test]
+fn hostile_confirm() {
+    passes("hostile-confirm.sh");
 }

@@ -69,10 +69,19 @@ pub(super) fn resume(invocation: &Invocation) -> u8 {
         Ok(before) => before,
         Err(error) => return complain(&error),
     };
+    if let Brake::Awaiting { .. } = before {
+        return complain(
+            &"a change waits to be confirmed: run `keepalive-policy confirm` in a new login, or wait \
+              until it is undone",
+        );
+    }
     let data = json!({ "version": 1, "was_paused": before.is_on() });
     invocation.print(&data, || {
         let sentence = match before {
             Brake::Off => "Nothing was paused.\n",
+            Brake::Undone { .. } => {
+                "The daemon enforces again, and with that makes the change again that was undone.\n"
+            }
             _ => "The pause is over: the daemon corrects again.\n",
         };
         sentence.to_owned()

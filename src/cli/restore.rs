@@ -1,6 +1,7 @@
 //! `restore`: undo everything that this tool ever changed.
 
 use super::{Invocation, complain, verdict};
+use crate::brake::unconfirmed;
 use crate::governed::{Governed, unknown};
 use crate::host::Host;
 use crate::reconcile::{Report, Resource};
@@ -15,6 +16,10 @@ pub(super) fn run(invocation: &Invocation) -> u8 {
     }
     let host = &invocation.host;
     if let Err(error) = host.trust_root() {
+        return complain(&error);
+    }
+    // What waits to be confirmed goes first: it can still be told from what others change.
+    if let Err(error) = unconfirmed::settle(host, true) {
         return complain(&error);
     }
     let unknown = unknown::find(host);

@@ -18,6 +18,7 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
 };
 
+use super::process::Process;
 use super::{Context, Host, HostError};
 
 pub mod own;
@@ -97,6 +98,45 @@ impl Host {
         limit: Duration,
     ) -> Result<Output, HostError> {
         run(program, arguments, limit, Descendants::Stay)
+    }
+}
+
+impl Host {
+    /// Starts a program that goes on when we end, and whose terminal is not ours: it makes a session
+    /// of its own before anything else, for which this waits.
+    ///
+    /// # Errors
+    /// When it can't be started, or does not make one.
+    pub fn start_in_own_session<A: AsRef<OsStr>>(
+        program: &OsStr,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<(), HostError> {
+        const LIMIT: Duration = Duration::from_secs(10);
+        let path = Path::new(program);
+        #[expect(clippy::disallowed_methods, reason = "this is the one door")]
+        let mut command = std::process::Command::new(program);
+        let child = command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("LC_ALL", "C")
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .on(path, "cannot run")?;
+        let leads = || Process::find(child.id()).filter(|one| one.session == one.pid);
+        super::wait::wait_until(LIMIT, leads)
+            .map(drop)
+            .ok_or_else(|| io::Error::other("it makes no session of its own"))
+            .on(path, "was started in vain")
+    }
+
+    /// Makes a session of our own, which no terminal ends.
+    pub fn leave_session() {
+        // Refused where we lead one already, as services do.
+        let _ = rustix::process::setsid();
     }
 }
 

@@ -28,6 +28,10 @@ pub struct Process {
     pub pid: u32,
     /// The name of its program, cut to 15 bytes by the kernel; `exec` changes it.
     pub name: String,
+    /// The process that started it, or took it over; 0 where that is none that we see.
+    pub parent: u32,
+    /// The process that leads its session; 0 where that is none that we see.
+    pub session: u32,
     /// When it was started, in ticks since boot. `exec` does not change it, so with the id it
     /// tells one process from the next of that id.
     pub started: u64,
@@ -85,7 +89,13 @@ impl Process {
         if matches!(*fields.first()?, "Z" | "X") {
             return None;
         }
-        Some(Self { pid, name: name.to_owned(), started: fields.get(19)?.parse().ok()? })
+        Some(Self {
+            pid,
+            name: name.to_owned(),
+            parent: fields.get(1)?.parse().ok()?,
+            session: fields.get(3)?.parse().ok()?,
+            started: fields.get(19)?.parse().ok()?,
+        })
     }
 
     /// Whether it still runs, and is not another one with its id.

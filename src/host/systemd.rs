@@ -99,6 +99,32 @@ impl Host {
     }
 }
 
+impl Host {
+    /// Whether the daemon is started at the next boot.
+    #[must_use]
+    pub fn is_daemon_enabled(&self) -> bool {
+        let unit = "keepalive-policy.service";
+        let arguments = ["is-enabled", "--quiet", "--", unit].map(str::to_owned);
+        systemctl(&arguments, LIMIT).is_ok_and(|output| output.success())
+    }
+
+    /// Has a unit started at the next boot.
+    ///
+    /// # Errors
+    /// When it can't be: with the words of `systemctl`.
+    pub fn enable_unit(&self, unit: &str) -> Result<(), HostError> {
+        self.unit_job("enable", unit)
+    }
+
+    /// Takes that back.
+    ///
+    /// # Errors
+    /// When it can't be: with the words of `systemctl`.
+    pub fn disable_unit(&self, unit: &str) -> Result<(), HostError> {
+        self.unit_job("disable", unit)
+    }
+}
+
 fn systemctl(arguments: &[String], limit: Duration) -> Result<Output, HostError> {
     TrustedProgram::named("systemctl")?.run(arguments, limit)
 }

@@ -18,7 +18,7 @@ use crate::reconcile::{ObserveError, Outcome, Plan, Problem, Resource, Setting, 
 use crate::record::Found;
 
 mod at_boot;
-mod change;
+pub mod change;
 mod drop_in;
 mod edited_line;
 pub mod other_sources;

@@ -65,6 +65,8 @@ kinds! {
     Paused = "paused", "b0b0603e302b4d8b91182329642856fe";
     /// A pause is over, corrections go on.
     Resumed = "resumed", "e2e7254456f54e22ac12b48b320db4a8";
+    /// A change was not confirmed.
+    Unconfirmed = "unconfirmed", "6d76b769768c46a1b8af37eb923b1641";
     /// The daemon ends.
     Stop = "stop", "2ba5d61aaf8942169692822fcab2af6a";
 }

@@ -83,6 +83,23 @@ enum Step {
     },
 }
 
+impl Change {
+    /// A value that is written into the namespace that is shown like this.
+    #[must_use]
+    pub fn of(shown: &str, write: Write) -> Self {
+        Self { namespace: shown.to_owned(), name: shown.into(), step: Step::Write(write) }
+    }
+
+    /// The value that is written, if one is.
+    #[must_use]
+    pub const fn write(&self) -> Option<&Write> {
+        match &self.step {
+            Step::Write(write) => Some(write),
+            Step::Forget { .. } => None,
+        }
+    }
+}
+
 impl Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.step {
@@ -225,6 +242,13 @@ impl Resource for Named {
 }
 
 impl Observed {
+    /// The value of a setting in the namespace that is shown like this.
+    #[must_use]
+    pub fn value(&self, shown: &str, key: Key) -> Option<i64> {
+        let (_, seen) = self.namespaces.iter().find(|(name, _)| shown_as(name) == shown)?;
+        seen.values.get(&key)?.as_ref().ok().copied()
+    }
+
     fn has(&self, shown: &str) -> bool {
         self.namespaces.keys().any(|name| shown_as(name) == shown) || !self.obstacles.is_empty()
     }
