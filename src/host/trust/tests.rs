@@ -122,6 +122,12 @@ fn a_caller_who_is_not_root_is_trusted_too_with_a_group_of_ones_own() {
         let found = Permissions { uid, gid, mode };
         assert_eq!(parties.alone_change(path, found).is_ok(), alone, "{found:?}");
     }
+    // With a umask of 002: the group daemon has daemon in it and no other account.
+    let daemon = Parties { caller: 1 };
+    for (gid, mode, alone) in [(1, 0o775, true), (1, 0o777, false), (4711, 0o775, false)] {
+        let found = Permissions { uid: 1, gid, mode };
+        assert_eq!(daemon.alone_change(path, found).is_ok(), alone, "{found:?}");
+    }
     let root = Parties { caller: 0 };
     assert!(root.alone_change(path, Permissions { uid: BOB, gid: 0, mode: 0o755 }).is_err());
     assert!(root.alone_change(path, Permissions { uid: 0, gid: 0, mode: 0o775 }).is_err());
