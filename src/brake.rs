@@ -169,6 +169,7 @@ pub fn resume(host: &Host) -> Result<Brake, HostError> {
         Brake::Damaged(_) => unconfirmed::set_aside(host)?,
         _ => {}
     }
+    alarm::sweep(host);
     record::remove::<Pause>(host, &path(host))?;
     Ok(before)
 }

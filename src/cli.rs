@@ -90,7 +90,7 @@ enum Command {
     Apply {
         /// Undo it unless `confirm` is run in a newer login
         ///
-        /// From 10s to 1h. Neither the end of this session nor a reboot prevents it.
+        /// From 10s to 1h. Neither a lost session nor a reboot prevents it.
         ///
         /// `client apply` has no such thing: it locks nobody out.
         #[arg(long, value_name = "TIME", value_parser = apply::time)]

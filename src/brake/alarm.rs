@@ -133,9 +133,18 @@ pub(super) fn cancel(host: &Host, alarm: &Alarm) {
     }
     if alarm.boot_unit {
         let _ = host.disable_unit(BOOT_UNIT);
-        if let Ok(Node::File(file)) = host.read(Path::new(BOOT_UNIT_FILE)) {
-            let _ = host.remove(Path::new(BOOT_UNIT_FILE), &file.bytes);
-        }
+        sweep(host);
+    }
+}
+
+/// Removes the unit for the next boot. The daemon, which can't write there, leaves it disabled to
+/// those who can: without a record it does nothing.
+pub(super) fn sweep(host: &Host) {
+    let path = Path::new(BOOT_UNIT_FILE);
+    if host.is_live()
+        && let Ok(Node::File(file)) = host.read(path)
+    {
+        let _ = host.remove(path, &file.bytes);
     }
 }
 

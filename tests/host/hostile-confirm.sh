@@ -169,6 +169,7 @@ await 20 "resume to enforce" live_is $time 601
 await 20 "resume to enforce" sshd_gives root ClientAliveInterval 33
 
 step "the daemon undoes it where the timer is gone"
+box systemctl enable --quiet $unit
 box keepalive-policy pause 1h >/dev/null
 box sed -i 's/^ClientAliveInterval = .*/ClientAliveInterval = 34/' $policy
 box systemctl reload $unit
@@ -180,7 +181,6 @@ box keepalive-policy resume >/dev/null
 await 20 "resume to enforce" sshd_gives root ClientAliveInterval 34
 
 step "a reboot with the daemon: not confirmed, with a policy that is refused, too"
-box systemctl enable --quiet $unit
 box keepalive-policy pause 1h >/dev/null
 box sed -i 's/^ClientAliveInterval = .*/ClientAliveInterval = 35/' $policy
 box systemctl reload $unit
