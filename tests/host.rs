@@ -174,3 +174,9 @@ fn hostile_brake() {
 fn hostile_confirm() {
     passes("hostile-confirm.sh");
 }
+
+/// Row of hostile input: names and words with ESC, BEL, newline, in the journal and on root's terminal.
+#[test]
+fn hostile_showing() {
+    passes("hostile-showing.sh");
+}

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,10 @@ const SERVED: usize = 250;
 
 /// The longest answer about one account, in bytes.
 const LONGEST_ANSWER: usize = 1 << 14;
+
+/// The files on which a child was left behind: `apply` and `check --watch` look again, and must not
+/// leave one more each time.
+static HUNG: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// What was found in users' homes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -131,8 +136,13 @@ pub fn read(host: &Host, dialect: &Dialect) -> Result<Homes, HostError> {
         return Ok(Homes::default());
     }
     let due = due(&Accounts::read(host)?, &Mounts::own(), host);
+    let mut hung = HUNG.lock().unwrap_or_else(PoisonError::into_inner);
+    let (again, due): (VecDeque<Due>, VecDeque<Due>) =
+        due.into_iter().partition(|due| hung.contains(&due.file().path));
+    let mut looking = Looking { due, homes: Homes::default() };
+    looking.skip(again, &Why::Silent);
     let deadline = Instant::now() + LONGEST;
-    Ok(Looking { due, homes: Homes::default() }.look(|accounts| {
+    let homes = looking.look(|accounts| {
         let question = Question {
             release: dialect.release().to_vec(),
             become_them: rustix::process::geteuid().is_root(),
@@ -141,7 +151,10 @@ pub fn read(host: &Host, dialect: &Dialect) -> Result<Homes, HostError> {
         let question = serde_json::to_vec(&question).map_err(|error| error.to_string())?;
         let spoken = host.run_itself(COMMAND, &question, SILENCE, deadline);
         Ok((spoken.map_err(|error| error.to_string())?, Instant::now() >= deadline))
-    }))
+    });
+    let silent = homes.unread.get(&Why::Silent).into_iter().flatten();
+    hung.extend(silent.map(|(_, path)| path.clone()));
+    Ok(homes)
 }
 
 /// The homes in the order in which they are looked at: those of this machine before those of others,

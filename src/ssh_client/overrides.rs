@@ -93,9 +93,12 @@ pub fn of_file(uid: u32, file: UserFile, bytes: Vec<u8>, dialect: &Dialect) -> V
 }
 
 /// One notice for each keyword that accounts set to another value than `declared`, and one for each
-/// reason why homes were not looked at.
+/// reason why homes were not looked at. None where nothing is declared.
 #[must_use]
 pub fn problems(homes: &Homes, declared: &BTreeMap<Keyword, Value>) -> Vec<Problem> {
+    if declared.is_empty() {
+        return Vec::new();
+    }
     let set = declared.iter().filter_map(|(keyword, wanted)| overrides(homes, *keyword, *wanted));
     set.chain(unread(homes)).collect()
 }

@@ -197,3 +197,48 @@ fn many_lines_and_many_accounts_are_counted() {
         );
     }
 }
+
+/// A file server is waited for once, whoever has a home on it.
+#[test]
+fn homes_on_a_file_system_that_never_answers_cost_two_seconds_together() {
+    let tree = tree(&["alice"]);
+    config(&tree, 1000, "alice", "ServerAliveInterval 9\n");
+    let _silent = Silent::mount(&tree.at("srv/silent"));
+    let far =
+        (2000..2020).map(|uid| format!("far{uid}:x:{uid}:{uid}::/srv/silent/{uid}:/bin/sh\n"));
+    let passwd = far.collect::<String>() + &fs::read_to_string(tree.at("etc/passwd")).unwrap();
+    tree.write("etc/passwd", passwd);
+    // `apply` looks twice, and does not wait again.
+    for command in ["check", "apply"] {
+        let (text, took) = said(on(&tree, command));
+        assert!(took < Duration::from_secs(7), "{command}: {took:?} {text}");
+        assert!(
+            text.contains("far2000, far2001, far2002 and 17 more were not looked at"),
+            "{text}"
+        );
+        assert!(text.contains("alice sets ServerAliveInterval 9"), "{text}");
+    }
+}
+
+#[test]
+fn what_keeps_us_from_reading_homes_is_said() {
+    let tree = tree(&["alice"]);
+    config(&tree, 1000, "alice", "ServerAliveInterval 9\n");
+    for (before, expected) in [
+        (
+            &["setpriv", "--bounding-set", "-setuid"][..],
+            "its owner's rights can't be taken: Operation not permitted",
+        ),
+        (
+            &["unshare", "--mount", "sh", "-c", "mount -t tmpfs x /proc && exec \"$@\"", "sh"],
+            "/proc/self/exe: cannot run: No such file or directory",
+        ),
+    ] {
+        let mut command = Command::new(before[0]);
+        command.args(&before[1..]).arg(program());
+        command.arg("--root").arg(tree.path()).arg("check");
+        let (text, _) = said(command);
+        assert!(notes(&text).iter().any(|note| note.contains(expected)), "{text}");
+        assert!(!text.contains("alice sets"), "{text}");
+    }
+}

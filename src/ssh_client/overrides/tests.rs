@@ -81,7 +81,8 @@ fn homes_that_were_not_looked_at_are_named_by_reason() {
         });
         homes.unread.insert(why, accounts.collect());
     }
-    let told = problems(&homes, &BTreeMap::new());
+    assert_eq!(problems(&homes, &BTreeMap::new()), []);
+    let told = problems(&homes, &BTreeMap::from([(Keyword::TcpKeepAlive, Value::Bool(true))]));
     let told: Vec<String> = told.iter().map(ToString::to_string).collect();
     assert_eq!(
         told,
