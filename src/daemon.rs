@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::host::Host;
+use crate::host::lock::DAEMON;
 use crate::policy::Policy;
 use crate::reconcile::Resource;
 use crate::report::journal::{self, Kind as Line, Weight, say};
@@ -85,8 +86,19 @@ async fn serve(host: Host, policy: Policy, whose: Whose) -> std::io::Result<u8> 
         return Ok(BAD_ENVIRONMENT);
     }
     // Two would write the same files and the same status, which the first to end removes.
-    if let Ok(Some(other)) = Status::read(&host) {
-        let message = format!("the daemon runs already (process {}): this one ends", other.pid);
+    let running = match host.try_lock(DAEMON) {
+        Ok(lock) => lock,
+        Err(error) => {
+            let message =
+                format!("{error}; whether another daemon runs is told by its status alone");
+            say(Weight::Warning, Line::Notice, &message);
+            None
+        }
+    };
+    let other = Status::read(&host).ok().flatten().map(|other| other.pid);
+    if other.is_some() || running.is_none() && host.daemon_runs() == Some(true) {
+        let process = other.map(|pid| format!(" (process {pid})")).unwrap_or_default();
+        let message = format!("the daemon runs already{process}: this one ends");
         say(Weight::Error, Line::Stop, &message);
         return Ok(1);
     }

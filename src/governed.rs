@@ -8,6 +8,7 @@ use crate::host::{Host, HostError};
 use crate::originals::Originals;
 use crate::policy::Policy;
 use crate::reconcile::{Mode, Plan, Report, Resource, reconcile, reconcile_if};
+use crate::record::Found;
 use crate::ssh_client::SshClient;
 use crate::sshd::Sshd;
 use crate::sshd::instance::Instance;
@@ -52,6 +53,9 @@ impl Governed {
         mode: Mode,
         record: &mut Recorder<'_>,
     ) -> Vec<Report> {
+        if mode == Mode::Enforce {
+            keep_unusable_record(host);
+        }
         let mut reports = vec![
             traced(&self.live, None, host, &policy.sysctl, mode, record),
             traced(&self.named, None, host, &policy.namespaces, mode, record),
@@ -70,6 +74,7 @@ impl Governed {
     /// One pass towards a policy that declares nothing: everything of ours is taken back.
     #[must_use]
     pub fn restore(&self, host: &Host) -> Vec<Report> {
+        keep_unusable_record(host);
         let mut reports = vec![
             reconcile(&self.boot, host, &Default::default(), Mode::Enforce),
             reconcile(&self.live, host, &Default::default(), Mode::Enforce),
@@ -100,6 +105,14 @@ fn traced<R: Resource<Change: Traced>>(
         Ok(true)
     };
     reconcile_if(resource, host, desired, mode, |_| true, last_word)
+}
+
+/// Keeps a record aside that can't be used, before anything looks at it: one pass then does all.
+fn keep_unusable_record(host: &Host) {
+    if matches!(Originals::load(host), Ok(Found::Unusable(_))) {
+        // Where it fails, the first pass that needs the record says so.
+        let _ = Originals::update(host, |_| {});
+    }
 }
 
 fn over_instances(

@@ -19,6 +19,7 @@ use crate::host::files::Node;
 use crate::host::replace::Expect;
 use crate::host::{Host, HostError};
 use crate::marked;
+use crate::reconcile::{Problem, Severity};
 use crate::record::{self, Found, KeptAside, Record, Rest};
 use crate::sshd::instance::Instance;
 use crate::sysctl::Key;
@@ -230,17 +231,21 @@ impl Originals {
         Ok(())
     }
 
-    /// Notes that a resource is enforced, if this is the first time.
-    ///
-    /// # Errors
-    /// As for [`Originals::update`].
-    pub fn note_enforced(host: &Host, resource: &str) -> Result<(), HostError> {
-        if let Found::Known(known) = Self::load(host)?
+    /// Notes that a resource is enforced on this machine, if this is the first time. Returns what to
+    /// say where that can't be written: it is no reason to change nothing.
+    #[must_use]
+    pub fn note_enforced(host: &Host, resource: &'static str) -> Option<Problem> {
+        if !host.is_live() {
+            return None;
+        }
+        if let Ok(Found::Known(known)) = Self::load(host)
             && known.first_enforced.contains_key(resource)
         {
-            return Ok(());
+            return None;
         }
-        Self::update(host, |originals| originals.enforced(resource))
+        let error = Self::update(host, |originals| originals.enforced(resource)).err()?;
+        let message = format!("when this was first enforced can't be recorded: {error}");
+        Some(Problem::new(resource, Severity::Notice, message))
     }
 
     /// The same in a record that is being changed.

@@ -11,7 +11,7 @@ use crate::host::links::Obstacle;
 use crate::host::{Host, HostError};
 use crate::originals::Originals;
 use crate::policy::SshConfig;
-use crate::reconcile::{ObserveError, Outcome, Plan, Resource, Value};
+use crate::reconcile::{ObserveError, Outcome, Plan, Problem, Resource, Value};
 use crate::sshd::dialect::Dialect;
 
 pub mod condition;
@@ -254,6 +254,17 @@ impl Resource for SshClient {
 
     fn plan(&self, desired: &SshConfig, observed: &Observed) -> Plan<plan::Change> {
         plan::plan(&desired.values(), observed, &self.policy)
+    }
+
+    fn remember(
+        &self,
+        host: &Host,
+        desired: &Self::Desired,
+        _observed: &Observed,
+    ) -> Result<Vec<Problem>, HostError> {
+        let is_hosts = matches!(self.whose, Whose::Everybodys) && !desired.values().is_empty();
+        let note = is_hosts.then(|| Originals::note_enforced(host, Self::NAME)).flatten();
+        Ok(note.into_iter().collect())
     }
 
     fn apply(&self, host: &Host, plan: &Plan<plan::Change>) -> Vec<Outcome> {

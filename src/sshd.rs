@@ -237,11 +237,15 @@ impl Resource for Sshd {
     fn remember(
         &self,
         host: &Host,
-        _desired: &Desired,
+        desired: &Desired,
         observed: &Observed,
     ) -> Result<Vec<Problem>, HostError> {
+        let mut notes = Vec::new();
+        if !desired.values.is_empty() {
+            notes.extend(Originals::note_enforced(host, Self::NAME));
+        }
         if !observed.lost.is_over {
-            return Ok(Vec::new());
+            return Ok(notes);
         }
         // Another process that starts it at this moment stops it, in between.
         let _held = host.lock(Self::LOCK)?;
@@ -252,7 +256,7 @@ impl Resource for Sshd {
             // Nothing is lost where the record can't be written now: the next look forgets it.
             let _ = lost::forget(host, service);
         }
-        Ok(Vec::new())
+        Ok(notes)
     }
 
     fn apply(&self, host: &Host, plan: &Plan<plan::Change>) -> Vec<Outcome> {

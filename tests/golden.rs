@@ -29,6 +29,8 @@ fn every_golden_tree_is_checked_changed_and_restored_as_written() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let mut cases: Vec<PathBuf> =
         fs::read_dir(fixtures).unwrap().map(|entry| entry.unwrap().path()).collect();
+    // The others are of other tests.
+    cases.retain(|case| case.join("policy.toml").exists());
     cases.sort();
     assert!(cases.len() >= 8, "golden trees are missing: {cases:?}");
     let wrong: Vec<String> = cases.iter().flat_map(|case| run_case(case)).collect();

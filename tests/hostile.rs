@@ -14,6 +14,8 @@ mod brake;
 mod homes;
 #[path = "hostile/reading.rs"]
 mod reading;
+#[path = "hostile/records.rs"]
+mod records;
 #[path = "hostile/showing.rs"]
 mod showing;
 #[path = "hostile/size.rs"]

@@ -38,13 +38,15 @@ pub(super) fn run(invocation: &Invocation) -> u8 {
 
 /// A daemon that runs would take for drift what is restored. `manager` is the command that stops it.
 pub(super) fn refuse_beside_daemon(host: &Host, manager: &str) -> Result<(), u8> {
-    match Status::read(host) {
-        Ok(None) => Ok(()),
-        Ok(Some(status)) => Err(complain(&format!(
-            "the daemon runs (process {}) and would put everything back at once; stop it first: \
-             {manager} disable --now keepalive-policy",
-            status.pid
-        ))),
-        Err(error) => Err(complain(&error)),
-    }
+    let process = match (Status::read(host), host.daemon_runs()) {
+        (Ok(Some(status)), _) => format!(" (process {})", status.pid),
+        // Its status is gone, damaged, or not written yet.
+        (_, Some(true)) => String::new(),
+        (_, Some(false)) | (Ok(None), None) => return Ok(()),
+        (Err(error), None) => return Err(complain(&error)),
+    };
+    Err(complain(&format!(
+        "the daemon runs{process} and would put everything back at once; stop it first: {manager} \
+         disable --now keepalive-policy"
+    )))
 }

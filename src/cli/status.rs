@@ -63,8 +63,9 @@ fn once(invocation: &Invocation, user: bool) -> (u8, bool) {
             (NOT_RUNNING, read)
         }
         Err(error) => {
-            complain(&error);
-            (NOT_RUNNING, true)
+            let advice = "what the daemon last saw can't be told; `systemctl status keepalive-policy` \
+                          says whether it runs, `keepalive-policy check` looks without it";
+            (complain(&format!("{error}: {advice}")), true)
         }
     }
 }

@@ -124,12 +124,14 @@ fn a_record_that_is_gone_is_missed_where_our_drop_in_is_there() {
 #[test]
 fn the_time_of_the_first_enforcement_stays() {
     let (_directory, host) = with(r#"{"first_enforced": {"sysctl": 5}}"#);
-    Originals::note_enforced(&host, "sysctl").unwrap();
-    Originals::note_enforced(&host, "sshd_config").unwrap();
+    Originals::update(&host, |record| record.enforced("sysctl")).unwrap();
+    Originals::update(&host, |record| record.enforced("sshd_config")).unwrap();
     let record = known(&host);
     assert_eq!(record.first_enforced["sysctl"], 5);
     assert!(record.first_enforced["sshd_config"] > 1_700_000_000);
     assert_eq!(record.first_enforced(), Some(5));
+    assert_eq!(Originals::note_enforced(&host, "ssh_config"), None, "a tree is not enforced");
+    assert_eq!(known(&host).first_enforced.len(), 2);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::host::files::Node;
 use crate::host::replace::Expect;
 use crate::host::{Host, HostError};
 use crate::reconcile::{Listening, Mode, Report, lossy};
+use crate::record::{self, Found, Record};
 
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ const FILE: &str = "status.json";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// Of this format: 1. Fields may be added, never changed.
+    #[serde(default = "version")]
     pub version: u32,
     /// The daemon's process.
     pub pid: u32,
@@ -135,6 +137,9 @@ impl Status {
             source: error.into(),
         })?;
         let bytes = (escape::json(text) + "\n").into_bytes();
+        if let Found::Unusable(unusable) = record::read::<Self>(host, &path)? {
+            record::keep_aside(host, unusable)?;
+        }
         match host.read(&path)? {
             Node::File(old) => host.replace(&path, Expect::Content(&old.bytes), &bytes),
             _ => host.replace(&path, Expect::Absent { mode: 0o644 }, &bytes),
@@ -144,15 +149,13 @@ impl Status {
     /// Reads it, if a daemon that still runs has written it.
     ///
     /// # Errors
-    /// When the file is there and can't be read or is damaged.
+    /// When the file is there and can't be read, is damaged, or of a later version.
     pub fn read(host: &Host) -> Result<Option<Self>, HostError> {
-        let path = host.runtime_dir().join(FILE);
-        let Node::File(file) = host.read(&path)? else { return Ok(None) };
-        let status: Self = serde_json::from_slice(&file.bytes).map_err(|error| HostError {
-            path,
-            action: "damaged, the daemon will write it anew",
-            source: error.into(),
-        })?;
+        let status: Self = match record::read(host, &host.runtime_dir().join(FILE))? {
+            Found::Known(status) => status,
+            Found::Absent => return Ok(None),
+            Found::Unusable(unusable) => return Err(unusable.into()),
+        };
         let alive = process_start(status.pid) == Some(status.process_start);
         Ok(alive.then_some(status))
     }
@@ -162,12 +165,22 @@ impl Status {
     /// # Errors
     /// When it can't be removed.
     pub fn clear(host: &Host) -> Result<(), HostError> {
-        let path = host.runtime_dir().join(FILE);
-        match host.read(&path)? {
-            Node::File(file) => host.remove(&path, &file.bytes),
-            _ => Ok(()),
-        }
+        record::remove::<Self>(host, &host.runtime_dir().join(FILE)).map(|_| ())
     }
+}
+
+impl Record for Status {
+    const VERSION: u64 = VERSION as u64;
+
+    /// A row for each setting and connection, on hosts with thousands of `Match` blocks too.
+    const MAX_SIZE: u64 = 16 << 20;
+}
+
+/// Of the format. Fields may be added, never changed.
+const VERSION: u32 = 1;
+
+const fn version() -> u32 {
+    VERSION
 }
 
 /// Field 22 of `/proc/PID/stat`. The second field is the command in brackets, and may hold

@@ -15,11 +15,10 @@ use serde::{Deserialize, Serialize};
 use super::endangered::addresses;
 use super::listener;
 use super::{Kind, Service};
-use crate::host::files::Node;
 use crate::host::process::Process;
-use crate::host::replace::Expect;
 use crate::host::{Host, HostError};
 use crate::reconcile::Value;
+use crate::record::{self, Found, Record, Rest};
 use crate::sshd::Keyword;
 use crate::sshd::dialect::Dialect;
 use crate::sshd::evaluate::evaluate;
@@ -52,6 +51,9 @@ struct Loaded {
     values: Vec<LoadedValue>,
     #[serde(default)]
     addresses: Option<BTreeSet<SocketAddr>>,
+    /// What a later release has added.
+    #[serde(flatten)]
+    rest: Rest,
 }
 
 /// What the listener gives some of its connections.
@@ -99,8 +101,11 @@ impl Service {
                 if loaded.is_some_and(|loaded| changed_since(host, tree, loaded)) {
                     return Freshness::Unknown;
                 }
-                // Only a better answer next time depends on it.
-                let _ = now.write(host, &self.note_file());
+                // A look writes over no note that it can't use; the next load does. Only a better
+                // answer next time depends on it.
+                if !matches!(self.read_note(host), Ok(Found::Unusable(_))) {
+                    let _ = now.write(host, &self.note_file());
+                }
                 Freshness::Current
             }
         }
@@ -128,11 +133,16 @@ impl Service {
         self.instance.as_ref().map_or_else(|| FILE.to_owned(), Instance::note)
     }
 
+    /// The note; one that can't be used tells nothing, and the times tell then.
     fn note(&self, host: &Host) -> Option<Loaded> {
-        match host.read(&host.runtime_dir().join(self.note_file())) {
-            Ok(Node::File(file)) => serde_json::from_slice(&file.bytes).ok(),
-            _ => None,
+        match self.read_note(host) {
+            Ok(Found::Known(note)) => Some(note),
+            Ok(Found::Absent | Found::Unusable(_)) | Err(_) => None,
         }
+    }
+
+    fn read_note(&self, host: &Host) -> Result<Found<Loaded>, HostError> {
+        record::read(host, &host.runtime_dir().join(self.note_file()))
     }
 
     fn listener_that_loads(&self) -> Option<&Process> {
@@ -158,23 +168,21 @@ impl Service {
             load: self.load_of(listener, tree),
             values: values(tree, &self.dialect),
             addresses: dump.map(addresses),
+            rest: Rest::new(),
         }
     }
 }
 
+impl Record for Loaded {
+    const VERSION: u64 = 1;
+
+    /// A value for each context of a tree with thousands of `Match` blocks.
+    const MAX_SIZE: u64 = 16 << 20;
+}
+
 impl Loaded {
     fn write(&self, host: &Host, name: &str) -> Result<(), HostError> {
-        let path = host.runtime_dir().join(name);
-        let bytes = serde_json::to_vec(self).map_err(|error| HostError {
-            path: path.clone(),
-            action: "cannot encode",
-            source: error.into(),
-        })?;
-        match host.read(&path)? {
-            Node::File(file) if file.bytes == bytes => Ok(()),
-            Node::File(file) => host.replace(&path, Expect::Content(&file.bytes), &bytes),
-            _ => host.replace(&path, Expect::Absent { mode: 0o644 }, &bytes),
-        }
+        record::write(host, &host.runtime_dir().join(name), self).map(|_| ())
     }
 }
 
