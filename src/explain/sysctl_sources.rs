@@ -74,6 +74,10 @@ fn at_boot(
         Some(_) => format!("an exclusion: it stays {}", key.kernel_default()),
         None => format!("no file sets it: the kernel's default, {}", key.kernel_default()),
     };
+    let rule = match evaluation.left_out {
+        0 => rule,
+        more => format!("{rule}; {more} more lines before these are not listed"),
+    };
     let why = |attempt: &Attempt| why(attempt, winner);
     let mut losers: Vec<Loser> =
         evaluation.losers().map(|attempt| loser(attempt, why(attempt))).collect();

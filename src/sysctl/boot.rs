@@ -132,6 +132,8 @@ impl Resource for Boot {
         for line in &edited {
             tree.read_file(host, &line.file);
         }
+        let kept: Vec<&Path> = edited.iter().map(|line| line.file.as_path()).collect();
+        tree.forget_unconcerned(&kept);
         let credentials = at_boot::gives_credentials(host);
         if !credentials {
             tree.credentials.clear();
@@ -153,7 +155,7 @@ impl Resource for Boot {
             Problem::new(Self::NAME, Severity::Notice, STRANGER).at(file, Some(line))
         }));
         if plan.problems.iter().all(|problem| problem.severity != Severity::Blocked) {
-            let target = target::find(&self.policy, desired, observed);
+            let target = target::find(&self.policy, desired, observed, judged);
             plan.changes = change::between(observed, &target);
             plan.problems.extend(target.problems);
         }

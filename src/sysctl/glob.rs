@@ -72,6 +72,12 @@ pub fn names<'a>(pattern: &[u8], listed: impl IntoIterator<Item = &'a [u8]>) -> 
     if found.is_empty() { vec![pattern.to_vec()] } else { found }
 }
 
+/// Whether a pattern matches nothing but itself.
+#[must_use]
+pub fn is_plain(pattern: &[u8]) -> bool {
+    !pattern.iter().any(|byte| matches!(byte, b'*' | b'?' | b'[' | b'{' | b'\\'))
+}
+
 /// Which names a pattern's last part may match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Only {

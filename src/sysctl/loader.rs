@@ -7,10 +7,11 @@
 use std::fmt::{self, Display};
 use std::ops::Range;
 use std::path::PathBuf;
+use std::rc::Rc;
 
-use super::Key;
 use super::tree::Tree;
 use super::value::{Hz, Write};
+use super::{Key, file};
 use crate::reconcile::Source;
 
 pub mod files;
@@ -113,26 +114,119 @@ impl Display for Attempt {
     }
 }
 
+/// So many statements of one setting are kept, the last ones, beside the one that decides. An honest
+/// host has a handful; 200,000 of them would take 200 MB.
+const KEPT: usize = 1000;
+
 /// What a loader would make of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Evaluation {
-    /// Every statement about it, in the order in which the loader takes them.
+    /// The statements about it, in the order in which the loader takes them.
     pub attempts: Vec<Attempt>,
+    /// How many more there are, before these.
+    pub left_out: usize,
+    /// The last of the names that have a say about it.
+    pub last_turn: Option<Vec<u8>>,
     winner: Option<usize>,
+}
+
+/// A statement about a key, before it is known whether it is worth to be kept.
+#[derive(Debug, Clone)]
+struct Brief {
+    /// Its number among all statements.
+    statement: usize,
+    path: Rc<[u8]>,
+    pattern: bool,
+    fate: Fate,
+}
+
+impl Brief {
+    fn is_refused(&self) -> bool {
+        self.fate == Fate::Written(Write::Refused)
+    }
+}
+
+/// A statement as it stands in a file that is read.
+#[derive(Debug, Clone)]
+struct Statement<'a> {
+    /// As the loader spells it: normalised, or a path.
+    key: Vec<u8>,
+    value: Option<&'a [u8]>,
+    read: &'a files::Read,
+    line: usize,
+    span: Range<usize>,
+}
+
+impl<'a> Statement<'a> {
+    fn of(read: &'a files::Read, found: &file::Statement<'a>, key: Vec<u8>) -> Self {
+        let (line, span) = (found.line, found.span.clone());
+        Self { key, value: found.value, read, line, span }
+    }
+
+    fn attempt(&self, brief: &Brief) -> Attempt {
+        let place = Place {
+            file: self.read.file.clone(),
+            real: self.read.real.clone(),
+            turn: self.read.turn.clone(),
+            line: self.line,
+            span: self.span.clone(),
+        };
+        Attempt {
+            place,
+            text: self.value.map(<[u8]>::to_vec),
+            path: brief.path.to_vec(),
+            pattern: brief.pattern,
+            fate: brief.fate,
+        }
+    }
+}
+
+/// Whether a key, or a whole text, can be about a setting of ours: as a pattern, or because it ends in the name. A
+/// host may have 100,000 lines about others.
+#[must_use]
+pub fn may_concern(key: &[u8]) -> bool {
+    let is_special = |byte: &u8| matches!(byte, b'*' | b'?' | b'[' | b'{' | b'\\');
+    key.iter().any(is_special)
+        || key.windows(4).any(|part| part == b"tcp_")
+            && Key::ALL.iter().any(|setting| ends_like(key, setting.name()))
+}
+
+/// Whether the last part of `name` is somewhere in `key`.
+fn ends_like(key: &[u8], name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name).as_bytes();
+    key.windows(last.len()).any(|part| part == last)
 }
 
 impl Evaluation {
     /// Judges the attempts: the last text that the kernel takes decides; or else an explicit line
     /// whose text it refuses; or else an exclusion, which keeps the others from being written; or
     /// else a pattern whose text it refuses.
-    #[must_use]
-    pub fn new(attempts: Vec<Attempt>) -> Self {
-        let last = |wanted: fn(&Attempt) -> bool| attempts.iter().rposition(&wanted);
-        let winner = last(|attempt| matches!(attempt.fate, Fate::Written(Write::Set(_))))
-            .or_else(|| last(|attempt| is_refused(attempt) && !attempt.pattern))
-            .or_else(|| last(|attempt| attempt.fate == Fate::Exclusion))
-            .or_else(|| last(is_refused));
-        Self { attempts, winner }
+    fn of(briefs: &[Brief], statements: &[Statement<'_>]) -> Self {
+        let last = |wanted: fn(&Brief) -> bool| briefs.iter().rposition(&wanted);
+        let winner = last(|brief| matches!(brief.fate, Fate::Written(Write::Set(_))))
+            .or_else(|| last(|brief| brief.is_refused() && !brief.pattern))
+            .or_else(|| last(|brief| brief.fate == Fate::Exclusion))
+            .or_else(|| last(Brief::is_refused));
+        let statement = |brief: &Brief| statements.get(brief.statement);
+        let has_a_say = briefs.iter().filter(|brief| brief.fate != Fate::Shielded);
+        let turns = has_a_say.filter_map(|brief| statement(brief)?.read.turn.as_ref());
+        let last_turn = turns.max().cloned();
+        let first = briefs.len().saturating_sub(KEPT);
+        let mut kept: Vec<usize> = (first..briefs.len()).collect();
+        if let Some(winner) = winner.filter(|winner| *winner < first) {
+            kept.insert(0, winner);
+        }
+        let attempts: Vec<Attempt> = kept
+            .iter()
+            .filter_map(|index| briefs.get(*index))
+            .filter_map(|brief| Some(statement(brief)?.attempt(brief)))
+            .collect();
+        Self {
+            left_out: briefs.len() - attempts.len(),
+            attempts,
+            last_turn,
+            winner: winner.and_then(|winner| kept.iter().position(|index| *index == winner)),
+        }
     }
 
     /// The statement that decides; `None` when there is none.
@@ -167,10 +261,6 @@ impl Evaluation {
     }
 }
 
-fn is_refused(attempt: &Attempt) -> bool {
-    attempt.fate == Fate::Written(Write::Refused)
-}
-
 /// Every setting as one loader would leave it.
 #[must_use]
 pub fn evaluate(tree: &Tree, scope: Scope, hz: Hz) -> Vec<(Key, Evaluation)> {
@@ -178,15 +268,5 @@ pub fn evaluate(tree: &Tree, scope: Scope, hz: Hz) -> Vec<(Key, Evaluation)> {
     match scope.loader {
         Loader::SystemdSysctl => systemd::evaluate(&systemd::parse(tree, &files), hz),
         Loader::Procps => procps::evaluate(&procps::parse(tree, &files), hz),
-    }
-}
-
-fn place(read: &files::Read, statement: &super::file::Statement<'_>) -> Place {
-    Place {
-        file: read.file.clone(),
-        real: read.real.clone(),
-        turn: read.turn.clone(),
-        line: statement.line,
-        span: statement.span.clone(),
     }
 }

@@ -1,11 +1,12 @@
 //! A snapshot of everything that the loaders read, so that evaluating and editing need no host.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::{glob, loader};
 use crate::host::files::Node;
 use crate::host::links::Obstacle;
 use crate::host::{Host, HostError};
@@ -25,6 +26,9 @@ pub const DIRECTORIES: [&str; 5] = [
 
 /// The one where files of ours go.
 pub const OURS: &str = "/etc/sysctl.d";
+
+/// How the names of these end.
+pub const OUR_SUFFIX: &[u8] = b"keepalive-policy.conf";
 
 /// What is lost at a reboot: its files, and what its names mask.
 pub const VOLATILE: &str = "/run/sysctl.d";
@@ -46,6 +50,12 @@ pub const CREDENTIALS: [&str; 6] = [
 /// The one among them that a reboot loses.
 pub const VOLATILE_CREDENTIAL: &str = "/run/credstore/sysctl.extra";
 
+/// What all files together may have, in bytes. A host has some hundred lines.
+const LARGEST_TREE: usize = 32 << 20;
+
+/// So many names may be patterns for procps, each of which is compared with every other name.
+const MOST_PATTERNS: usize = 256;
+
 /// What the loaders would read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tree {
@@ -66,6 +76,8 @@ pub struct Tree {
     pub linked: Vec<PathBuf>,
     /// What links in /etc lead to, by real path: files, and the directory of our drop-in.
     pub behind_links: BTreeMap<PathBuf, Behind>,
+    /// How many bytes were read.
+    pub size: usize,
 }
 
 /// Something that is elsewhere than its name in /etc says.
@@ -123,11 +135,27 @@ impl Tree {
 
     /// Reads one more file, links followed, so that it can be edited.
     pub fn read_file(&mut self, host: &Host, path: &Path) -> Option<Entry> {
-        if host.is_link(path) {
+        let found = host.read(path);
+        // What is found at its own name is no link; the kernel need not be asked once more.
+        let is_itself = matches!(&found, Ok(Node::File(file)) if file.path == path);
+        if !is_itself && host.is_link(path) {
             self.linked.push(path.to_owned());
         }
-        match host.read(path) {
+        match found {
             Ok(Node::File(file)) => {
+                let before = self.size;
+                self.size = before.saturating_add(file.bytes.len());
+                if self.size > LARGEST_TREE {
+                    // The first that exceeds it is named, and stands for those after it.
+                    if before <= LARGEST_TREE {
+                        let reason = format!(
+                            "with it the files have more than {LARGEST_TREE} bytes, which is the \
+                             most that we read"
+                        );
+                        self.unreadable.push((file.path, reason));
+                    }
+                    return Some(Entry::Nothing);
+                }
                 self.look_behind(host, path, &file.path);
                 self.contents.insert(file.path.clone(), file.bytes.into());
                 Some(Entry::File(file.path))
@@ -207,12 +235,49 @@ impl Tree {
         names: &[OsString],
     ) -> BTreeMap<Vec<u8>, Entry> {
         let mut entries = BTreeMap::new();
+        let patterns = names.iter().filter(|name| !glob::is_plain(name.as_bytes())).count();
+        if patterns > MOST_PATTERNS {
+            let reason = format!(
+                "{patterns} of its names are patterns to sysctl --system; {MOST_PATTERNS} is the \
+                 most that we follow"
+            );
+            self.unreadable.push((directory.to_owned(), reason));
+            return entries;
+        }
         for name in names.iter().filter(|name| name.as_bytes().ends_with(b".conf")) {
             if let Some(entry) = self.read_file(host, &directory.join(name)) {
                 entries.insert(name.as_bytes().to_vec(), entry);
             }
         }
         entries
+    }
+
+    /// Forgets the files that say nothing about a setting of ours, so that each of many evaluations
+    /// passes over them: a host may have 20,000. What stands at their names still masks others, and
+    /// `kept` files stay. Where a name is a pattern to procps, all stay, since each decides what is
+    /// read of the others.
+    pub fn forget_unconcerned(&mut self, kept: &[&Path]) {
+        let mut names = self.directories.iter().flat_map(|directory| directory.names.keys());
+        if !names.all(|name| glob::is_plain(name)) {
+            return;
+        }
+        let mut forgotten = BTreeSet::new();
+        for directory in &mut self.directories {
+            for (name, entry) in &mut directory.names {
+                let Entry::File(real) = entry else { continue };
+                let content = self.contents.get(real).map_or(&[][..], |content| content);
+                let is_ours = name.ends_with(OUR_SUFFIX) || kept.contains(&real.as_path());
+                if !is_ours && !loader::may_concern(content) {
+                    forgotten.insert(std::mem::take(real));
+                    *entry = Entry::Nothing;
+                }
+            }
+        }
+        let also_read = self.credentials.iter().map(|(_, real)| real).chain(&self.sysctl_conf);
+        for real in also_read {
+            forgotten.remove(real);
+        }
+        self.contents.retain(|real, _| !forgotten.contains(real));
     }
 
     /// The directory of this name, where it exists.

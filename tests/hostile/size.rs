@@ -1,6 +1,7 @@
 //! More input than an honest host has: large files, many files, many lines.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use super::{Said, Tree};
 
@@ -29,4 +30,48 @@ fn a_file_of_1_gb_is_refused_at_once_with_its_name() {
         }
         assert_eq!(fs::metadata(tree.at(file)).unwrap().len(), 1 << 30);
     }
+}
+
+const SYSCTL: &str = "[sysctl]\nnet.ipv4.tcp_keepalive_time = 600\n";
+
+/// What fits a machine that is busy with other tests, and not a step that looks at all for each.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[test]
+fn a_sysctl_d_of_20000_files_is_read_in_little_time_and_memory() {
+    for key in ["net.core.other", "net.ipv4.tcp_keepalive_time"] {
+        let tree = Tree::new(SYSCTL);
+        for number in 0..20_000 {
+            tree.write(&format!("etc/sysctl.d/{number:05}.conf"), format!("{key} = {number}\n"));
+        }
+        let begun = Instant::now();
+        let Said { code, out, err } = tree.run(&["check"]);
+        assert_eq!(code, Some(1), "{out}{err}");
+        assert!(begun.elapsed() < PATIENCE, "{key}: {:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn a_file_of_200000_lines_is_read_in_little_time_and_memory() {
+    for key in ["net.core.other", "net.ipv4.tcp_keepalive_time"] {
+        let tree = Tree::new(SYSCTL);
+        let line = |number| format!("{key} = {}\n", number % 700 + 1);
+        let text: String = (0..200_000).map(line).collect();
+        tree.write("etc/sysctl.d/50-many.conf", text);
+        let begun = Instant::now();
+        let Said { code, out, err } = tree.run(&["check"]);
+        assert_eq!(code, Some(1), "{out}{err}");
+        assert!(begun.elapsed() < PATIENCE, "{key}: {:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn names_that_are_patterns_are_followed_up_to_a_limit_that_is_said() {
+    let tree = Tree::new(SYSCTL);
+    for number in 0..2000 {
+        tree.write(&format!("etc/sysctl.d/*{number}*.conf"), "net.core.x = 1\n");
+    }
+    let Said { code, out, err } = tree.run(&["check"]);
+    assert_eq!(code, Some(2), "{out}{err}");
+    assert!(out.contains("etc/sysctl.d") && out.contains("2000 of its names"), "{out}{err}");
 }

@@ -16,7 +16,7 @@ mod tests;
 pub const NAME: &str = "99-zz-keepalive-policy.conf";
 
 /// Every name of ours ends so.
-const SUFFIX: &[u8] = b"keepalive-policy.conf";
+const SUFFIX: &[u8] = crate::sysctl::tree::OUR_SUFFIX;
 
 /// The names that are tried in turn: each sorts after those before it.
 const LADDER: [&str; 4] =

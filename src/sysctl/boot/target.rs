@@ -1,14 +1,16 @@
 //! The tree as it should be: lines of ours put back where their key is not declared any more, our
 //! drop-in where it wins, and the smallest edits where no name can win.
 
+use std::cell::RefCell;
 use std::path::Path;
+use std::rc::Rc;
 
 use super::drop_in;
 use super::edited_line::{self, Edit};
 use super::{Boot, Judged, Observed};
 use crate::originals::EditedLine;
 use crate::reconcile::{Problem, Resource, Severity};
-use crate::sysctl::loader::{Attempt, Evaluation, Fate, Loader, files};
+use crate::sysctl::loader::{Attempt, Evaluation, Loader, files};
 use crate::sysctl::tree::{CREDENTIALS, Tree};
 use crate::sysctl::{Desired, Key, key, proc_sys};
 
@@ -24,12 +26,21 @@ pub struct Target {
     pub edited: Vec<EditedLine>,
     /// What stays in the way.
     pub problems: Vec<Problem>,
+    /// The trees that were evaluated last, with what came of it: most steps ask about the same.
+    known: RefCell<Vec<(Tree, Rc<[Judged]>)>>,
 }
 
-/// Builds it.
-pub fn find(policy: &Path, desired: &Desired, observed: &Observed) -> Target {
-    let mut target =
-        Target { tree: observed.tree.clone(), edited: Vec::new(), problems: Vec::new() };
+/// So many are kept.
+const KNOWN: usize = 3;
+
+/// Builds it. `judged` is what the observed tree gives.
+pub fn find(policy: &Path, desired: &Desired, observed: &Observed, judged: Vec<Judged>) -> Target {
+    let mut target = Target {
+        tree: observed.tree.clone(),
+        edited: Vec::new(),
+        problems: Vec::new(),
+        known: RefCell::new(vec![(observed.tree.clone(), judged.into())]),
+    };
     target.put_back_lines(desired, &observed.edited);
     if desired.values.is_empty() {
         target.remove_drop_in();
@@ -45,6 +56,19 @@ pub fn find(policy: &Path, desired: &Desired, observed: &Observed) -> Target {
 }
 
 impl Target {
+    fn judge(&self, observed: &Observed, tree: &Tree) -> Rc<[Judged]> {
+        let mut known = self.known.borrow_mut();
+        if let Some((_, judged)) = known.iter().find(|(other, _)| other == tree) {
+            return Rc::clone(judged);
+        }
+        let judged: Rc<[Judged]> = observed.judge_tree(tree).into();
+        if known.len() >= KNOWN {
+            known.remove(0);
+        }
+        known.push((tree.clone(), Rc::clone(&judged)));
+        judged
+    }
+
     fn put_back_lines(&mut self, desired: &Desired, records: &[EditedLine]) {
         // The last edit first: with equal lines, the later one was ours later.
         for record in records.iter().rev() {
@@ -84,7 +108,7 @@ impl Target {
 
     /// Puts our drop-in where it wins most. False when there must be none.
     fn place_drop_in(&mut self, policy: &Path, desired: &Desired, observed: &Observed) -> bool {
-        let judged = observed.judge_tree(&self.tree);
+        let judged = self.judge(observed, &self.tree);
         let present = drop_in::present(&self.tree);
         if present.is_empty() && missing(desired, &judged) == 0 {
             return true;
@@ -143,7 +167,7 @@ impl Target {
         desired: &Desired,
         observed: &Observed,
     ) -> Option<Tree> {
-        let last = last_turn(&observed.judge_tree(&self.tree));
+        let last = last_turn(&self.judge(observed, &self.tree));
         let without = self.tree.with_drop_in(directory, None);
         let mut best: Option<(usize, Tree)> = None;
         for name in drop_in::candidates(&self.tree, last.as_deref()) {
@@ -151,7 +175,7 @@ impl Target {
             if !reads_others_alike(&without, &candidate, observed) {
                 continue;
             }
-            let missing = missing(desired, &observed.judge_tree(&candidate));
+            let missing = missing(desired, &self.judge(observed, &candidate));
             if best.as_ref().is_none_or(|(least, _)| missing < *least) {
                 best = Some((missing, candidate));
             }
@@ -166,7 +190,7 @@ impl Target {
     /// `/net/ipv4/tcp_*`, but one that is spelled alike does, and to systemd it says the same.
     fn shield(&mut self, desired: &Desired, observed: &Observed) {
         let Some(real) = drop_in::made(&self.tree) else { return };
-        let judged = observed.judge_tree(&self.tree);
+        let judged = self.judge(observed, &self.tree);
         let mut text = self.tree.content(&real).to_vec();
         let mut spelled: Vec<&[u8]> = Vec::new();
         for (key, attempt) in winners(desired, &judged) {
@@ -181,7 +205,7 @@ impl Target {
         }
         let mut tree = self.tree.clone();
         tree.contents.insert(real, text.into());
-        if missing(desired, &observed.judge_tree(&tree)) < missing(desired, &judged) {
+        if missing(desired, &self.judge(observed, &tree)) < missing(desired, &judged) {
             self.tree = tree;
         }
     }
@@ -189,14 +213,14 @@ impl Target {
     /// Changes the line that wins, where that is allowed and helps, until nothing is missing.
     fn edit_lines(&mut self, desired: &Desired, observed: &Observed) {
         for _ in 0..EDITS {
-            let judged = observed.judge_tree(&self.tree);
+            let judged = self.judge(observed, &self.tree);
             let before = missing(desired, &judged);
             let better = winners(desired, &judged).into_iter().find_map(|(key, attempt)| {
                 let value = desired.values.get(&key)?;
                 let edit = self.edit(attempt, *value)?;
                 let mut tree = self.tree.clone();
                 tree.contents.insert(attempt.place.real.clone(), edit.content.as_slice().into());
-                (missing(desired, &observed.judge_tree(&tree)) < before).then_some((tree, edit))
+                (missing(desired, &self.judge(observed, &tree)) < before).then_some((tree, edit))
             });
             let Some((tree, edit)) = better else { return };
             self.record(edit);
@@ -245,9 +269,9 @@ impl Target {
     /// One problem for each line that keeps a value from being reached, with the contexts in which
     /// it does.
     fn report_conflicts(&mut self, desired: &Desired, observed: &Observed) {
-        let judged = observed.judge_tree(&self.tree);
+        let judged = self.judge(observed, &self.tree);
         let mut conflicts: Vec<(Key, Option<&Attempt>, Vec<&str>)> = Vec::new();
-        for Judged { context, settings } in &judged {
+        for Judged { context, settings } in &*judged {
             for (key, evaluation) in settings {
                 if !is_missing(desired, *key, evaluation) {
                     continue;
@@ -354,11 +378,7 @@ fn winners<'a>(desired: &Desired, judged: &'a [Judged]) -> Vec<(Key, &'a Attempt
 /// The last of the names that have a say about our keys.
 fn last_turn(judged: &[Judged]) -> Option<Vec<u8>> {
     let settings = judged.iter().flat_map(|judged| &judged.settings);
-    let attempts = settings.flat_map(|(_, evaluation)| &evaluation.attempts);
-    attempts
-        .filter(|attempt| !matches!(attempt.fate, Fate::Shielded))
-        .filter_map(|attempt| attempt.place.turn.clone())
-        .max()
+    settings.filter_map(|(_, evaluation)| evaluation.last_turn.clone()).max()
 }
 
 /// Whether every other file is read as before. A file name can be a pattern for procps, so that a

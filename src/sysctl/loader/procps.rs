@@ -1,10 +1,11 @@
 //! procps' `sysctl --system`: every statement is carried out in turn, so that a valid value survives
 //! an invalid one after it; explicit lines and exclusions take a key out of every pattern.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
 
 use super::files::Read;
-use super::{Attempt, Evaluation, Fate, Place};
+use super::{Brief, Evaluation, Fate, Statement, may_concern};
 use crate::sysctl::proc_sys::{self, ProcSys};
 use crate::sysctl::tree::Tree;
 use crate::sysctl::value::{self, Hz, Write};
@@ -13,59 +14,63 @@ use crate::sysctl::{Key, file, glob, key};
 /// The buffer of procps' `procio`: a longer text that the kernel refuses is tried again in pieces.
 const PIECE: usize = 4096;
 
-/// A statement with its place and the path that is opened.
-#[derive(Debug, Clone)]
-pub struct Parsed<'a> {
-    path: Vec<u8>,
-    value: Option<&'a [u8]>,
-    place: Place,
-}
+/// The settings that a key opens, each with the path that is used.
+type Paths = Vec<(Key, Rc<[u8]>)>;
 
-/// Reads the files.
-#[must_use]
-pub fn parse<'a>(tree: &'a Tree, files: &[Read]) -> Vec<Parsed<'a>> {
+/// Reads the files; of their statements those that may concern a setting of ours. Their keys are the
+/// paths that are opened.
+pub(super) fn parse<'a>(tree: &'a Tree, files: &'a [Read]) -> Vec<Statement<'a>> {
     let mut parsed = Vec::new();
     for read in files {
         for statement in file::procps(tree.content(&read.real)) {
-            let path = [proc_sys::ROOT, b"/", &key::to_path(statement.key)].concat();
-            let place = super::place(read, &statement);
-            parsed.push(Parsed { path, value: statement.value, place });
+            if may_concern(statement.key) {
+                let path = [proc_sys::ROOT, b"/", &key::to_path(statement.key)].concat();
+                parsed.push(Statement::of(read, &statement, path));
+            }
         }
     }
     parsed
 }
 
 /// Every setting.
-#[must_use]
-pub fn evaluate(parsed: &[Parsed<'_>], hz: Hz) -> Vec<(Key, Evaluation)> {
+pub(super) fn evaluate(parsed: &[Statement<'_>], hz: Hz) -> Vec<(Key, Evaluation)> {
     // Compared as text: `/net/ipv4/x` does not shield what a pattern finds as `net/ipv4/x`.
-    let spelled: HashSet<&[u8]> =
-        parsed.iter().map(|statement| statement.path.as_slice()).collect();
-    let mut attempts: Vec<(Key, Attempt)> = Vec::new();
-    for statement in parsed {
-        let pattern = statement.path.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['));
-        let paths = if pattern {
-            glob::paths(&ProcSys { dots: true }, &statement.path, false)
-        } else {
-            vec![statement.path.clone()]
-        };
-        for path in paths {
-            let Some(setting) = proc_sys::setting(&path) else { continue };
+    let spelled: HashSet<&[u8]> = parsed.iter().map(|statement| statement.key.as_slice()).collect();
+    let mut briefs: BTreeMap<Key, Vec<Brief>> = BTreeMap::new();
+    let mut known: HashMap<&[u8], Paths> = HashMap::new();
+    for (index, statement) in parsed.iter().enumerate() {
+        let pattern = statement.key.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['));
+        let paths = known.entry(&statement.key).or_insert_with(|| paths(&statement.key, pattern));
+        for (setting, path) in &*paths {
             let fate = match statement.value {
                 // Version 4.0.7 lets an exclusion be a pattern; before, it excludes nothing.
                 None if pattern => Fate::Shielded,
                 None => Fate::Exclusion,
-                Some(_) if pattern && spelled.contains(path.as_slice()) => Fate::Shielded,
-                Some(text) => Fate::Written(write(setting, text, hz)),
+                Some(_) if pattern && spelled.contains(&**path) => Fate::Shielded,
+                Some(text) => Fate::Written(write(*setting, text, hz)),
             };
-            attempts.push((setting, statement.attempt(path, pattern, fate)));
+            let brief = Brief { statement: index, path: Rc::clone(path), pattern, fate };
+            briefs.entry(*setting).or_default().push(brief);
         }
     }
-    Key::ALL.into_iter().map(|setting| (setting, Evaluation::new(of(setting, &attempts)))).collect()
+    let of = |setting: Key| briefs.get(&setting).map_or(&[][..], Vec::as_slice);
+    Key::ALL.into_iter().map(|setting| (setting, Evaluation::of(of(setting), parsed))).collect()
 }
 
-fn of(setting: Key, attempts: &[(Key, Attempt)]) -> Vec<Attempt> {
-    attempts.iter().filter(|(key, _)| *key == setting).map(|(_, attempt)| attempt.clone()).collect()
+/// The settings that are opened by a path, each with the path that is used.
+fn paths(path: &[u8], pattern: bool) -> Paths {
+    let paths = if pattern {
+        glob::paths(&ProcSys { dots: true }, path, false)
+    } else {
+        vec![path.to_vec()]
+    };
+    let mut found = Vec::new();
+    for path in paths {
+        if let Some(setting) = proc_sys::setting(&path) {
+            found.push((setting, path.into()));
+        }
+    }
+    found
 }
 
 /// One write, and where the kernel refuses a long text, another of what stands before the last
@@ -81,11 +86,4 @@ fn write(setting: Key, text: &[u8], hz: Hz) -> Write {
         }
     }
     whole
-}
-
-impl Parsed<'_> {
-    fn attempt(&self, path: Vec<u8>, pattern: bool, fate: Fate) -> Attempt {
-        let place = self.place.clone();
-        Attempt { place, text: self.value.map(<[u8]>::to_vec), path, pattern, fate }
-    }
 }

@@ -1,51 +1,42 @@
 //! systemd-sysctl: assignments are collected by key, the last one replacing those before it, and
 //! only then written.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use super::files::Read;
-use super::{Attempt, Evaluation, Fate, Place};
+use super::{Brief, Evaluation, Fate, Statement, may_concern};
 use crate::sysctl::proc_sys::{self, ProcSys};
 use crate::sysctl::tree::Tree;
 use crate::sysctl::value::{self, Hz};
 use crate::sysctl::{Key, file, glob, key};
 
-/// A statement with its place and its normalised key.
-#[derive(Debug, Clone)]
-pub struct Parsed<'a> {
-    key: Vec<u8>,
-    value: Option<&'a [u8]>,
-    place: Place,
-}
-
-/// Reads the files.
-#[must_use]
-pub fn parse<'a>(tree: &'a Tree, files: &[Read]) -> Vec<Parsed<'a>> {
+/// Reads the files; of their statements those that may concern a setting of ours, with normalised
+/// keys.
+pub(super) fn parse<'a>(tree: &'a Tree, files: &'a [Read]) -> Vec<Statement<'a>> {
     let mut parsed = Vec::new();
     for read in files {
         for statement in file::systemd(tree.content(&read.real)) {
-            parsed.push(Parsed {
-                key: key::normalise(statement.key),
-                value: statement.value,
-                place: super::place(read, &statement),
-            });
+            if may_concern(statement.key) {
+                parsed.push(Statement::of(read, &statement, key::normalise(statement.key)));
+            }
         }
     }
     parsed
 }
 
 /// The hash map with an order of `systemd-sysctl`: for every key, the statement that counts.
-struct Options {
+struct Options<'a> {
     /// In the order of insertion, a replaced one left out; indices into the statements.
     order: Vec<Option<usize>>,
-    by_key: HashMap<Vec<u8>, usize>,
+    by_key: HashMap<&'a [u8], usize>,
 }
 
-impl Options {
-    fn collect(parsed: &[Parsed<'_>]) -> Self {
+impl<'a> Options<'a> {
+    fn collect(parsed: &'a [Statement<'a>]) -> Self {
         let mut options = Self { order: Vec::new(), by_key: HashMap::new() };
         for (index, statement) in parsed.iter().enumerate() {
-            let slot = options.by_key.get(&statement.key).copied();
+            let slot = options.by_key.get(statement.key.as_slice()).copied();
             let present = slot.and_then(|slot| options.order.get_mut(slot));
             let same = |other: usize| {
                 parsed.get(other).is_some_and(|other| other.value == statement.value)
@@ -63,8 +54,8 @@ impl Options {
         options
     }
 
-    fn append(&mut self, statement: &Parsed<'_>, index: usize) {
-        self.by_key.insert(statement.key.clone(), self.order.len());
+    fn append(&mut self, statement: &'a Statement<'a>, index: usize) {
+        self.by_key.insert(&statement.key, self.order.len());
         self.order.push(Some(index));
     }
 
@@ -74,59 +65,51 @@ impl Options {
 }
 
 /// Every setting.
-#[must_use]
-pub fn evaluate(parsed: &[Parsed<'_>], hz: Hz) -> Vec<(Key, Evaluation)> {
+pub(super) fn evaluate(parsed: &[Statement<'_>], hz: Hz) -> Vec<(Key, Evaluation)> {
     let options = Options::collect(parsed);
-    let live: HashSet<usize> = options.order.iter().flatten().copied().collect();
-    let targets: Vec<Targets> = parsed.iter().map(targets).collect();
-    Key::ALL
-        .into_iter()
-        .map(|setting| {
-            let mut attempts = Vec::new();
-            // What never gets as far as the order comes first: replaced statements.
-            for (index, (statement, targets)) in parsed.iter().zip(&targets).enumerate() {
-                if !live.contains(&index) {
-                    attempts.extend(
-                        targets
-                            .of(setting)
-                            .map(|path| statement.attempt(path, targets.pattern, Fate::Replaced)),
-                    );
-                }
-            }
-            for index in options.order.iter().flatten() {
-                let Some((statement, targets)) = parsed.get(*index).zip(targets.get(*index)) else {
-                    continue;
-                };
-                attempts.extend(targets.of(setting).map(|path| {
-                    let fate = statement.fate(path, targets.pattern, &options, setting, hz);
-                    statement.attempt(path, targets.pattern, fate)
-                }));
-            }
-            (setting, Evaluation::new(attempts))
-        })
-        .collect()
+    let mut live = vec![false; parsed.len()];
+    for index in options.order.iter().flatten() {
+        if let Some(live) = live.get_mut(*index) {
+            *live = true;
+        }
+    }
+    // What never gets as far as the order comes first: replaced statements.
+    let replaced = (0..parsed.len()).filter(|index| live.get(*index) == Some(&false));
+    let replaced = replaced.map(|index| (index, true));
+    let in_order = options.order.iter().flatten().map(|index| (*index, false));
+    let mut briefs: BTreeMap<Key, Vec<Brief>> = BTreeMap::new();
+    let mut known: HashMap<&[u8], Targets> = HashMap::new();
+    for (index, replaced) in replaced.chain(in_order) {
+        let Some(statement) = parsed.get(index) else { continue };
+        let targets = known.entry(&statement.key).or_insert_with(|| targets(&statement.key));
+        for (setting, path) in &targets.paths {
+            let fate = if replaced {
+                Fate::Replaced
+            } else {
+                fate(statement, path, targets.pattern, &options, *setting, hz)
+            };
+            let (path, pattern) = (Rc::clone(path), targets.pattern);
+            let brief = Brief { statement: index, path, pattern, fate };
+            briefs.entry(*setting).or_default().push(brief);
+        }
+    }
+    let of = |setting: Key| briefs.get(&setting).map_or(&[][..], Vec::as_slice);
+    Key::ALL.into_iter().map(|setting| (setting, Evaluation::of(of(setting), parsed))).collect()
 }
 
 /// The settings that a statement is about, by the path that the loader would open.
 struct Targets {
     pattern: bool,
-    paths: Vec<(Key, Vec<u8>)>,
+    paths: Vec<(Key, Rc<[u8]>)>,
 }
 
-impl Targets {
-    fn of(&self, setting: Key) -> impl Iterator<Item = &[u8]> {
-        let of_setting = self.paths.iter().filter(move |(key, _)| *key == setting);
-        of_setting.map(|(_, path)| path.as_slice())
-    }
-}
-
-fn targets(statement: &Parsed<'_>) -> Targets {
-    let pattern = statement.key.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['));
-    let full = [proc_sys::ROOT, b"/", &statement.key].concat();
+fn targets(key: &[u8]) -> Targets {
+    let pattern = key.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['));
+    let full = [proc_sys::ROOT, b"/", key].concat();
     let paths =
         if pattern { glob::paths(&ProcSys { dots: false }, &full, true) } else { vec![full] };
     let paths =
-        paths.into_iter().filter_map(|path| Some((written(&path)?, below(&path)))).collect();
+        paths.into_iter().filter_map(|path| Some((written(&path)?, below(&path).into()))).collect();
     Targets { pattern, paths }
 }
 
@@ -146,24 +129,19 @@ fn below(path: &[u8]) -> Vec<u8> {
     rest.to_vec()
 }
 
-impl Parsed<'_> {
-    fn fate(&self, path: &[u8], pattern: bool, options: &Options, setting: Key, hz: Hz) -> Fate {
-        match self.value {
-            // An exclusion that is itself a pattern excludes nothing: no key is spelled so.
-            None if pattern => Fate::Shielded,
-            None => Fate::Exclusion,
-            Some(_) if pattern && options.contains(path) => Fate::Shielded,
-            Some(text) => Fate::Written(value::write(setting, &[text, b"\n"].concat(), hz)),
-        }
-    }
-
-    fn attempt(&self, path: &[u8], pattern: bool, fate: Fate) -> Attempt {
-        Attempt {
-            place: self.place.clone(),
-            text: self.value.map(<[u8]>::to_vec),
-            path: path.to_vec(),
-            pattern,
-            fate,
-        }
+fn fate(
+    statement: &Statement<'_>,
+    path: &[u8],
+    pattern: bool,
+    options: &Options<'_>,
+    setting: Key,
+    hz: Hz,
+) -> Fate {
+    match statement.value {
+        // An exclusion that is itself a pattern excludes nothing: no key is spelled so.
+        None if pattern => Fate::Shielded,
+        None => Fate::Exclusion,
+        Some(_) if pattern && options.contains(path) => Fate::Shielded,
+        Some(text) => Fate::Written(value::write(setting, &[text, b"\n"].concat(), hz)),
     }
 }
