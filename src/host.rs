@@ -94,6 +94,11 @@ impl Host {
         const ACTION: &str = "cannot use as --root";
         let given = std::path::absolute(&root).on(root.as_ref(), ACTION)?;
         let root = std::fs::canonicalize(&given).on(&given, ACTION)?;
+        if !is_same(&given, &root).on(&given, ACTION)? {
+            let elsewhere = "it leads into another mount namespace, whose files have no path here; run \
+                             keepalive-policy there (nsenter --target PID --mount --root)";
+            return Err(io::Error::other(elsewhere)).on(&given, ACTION);
+        }
         let way = Self::live().resolve(&given)?;
         if let Err(refused @ Refused::Distrusted(_)) = Self::live().way(&way, Path::new("/")) {
             return Err(io::Error::from(refused)).on(&given, ACTION);
@@ -141,6 +146,13 @@ impl Host {
     pub fn runtime_dir(&self) -> &Path {
         &self.runtime_dir
     }
+}
+
+/// Whether both paths lead to the same directory. `/proc/PID/root` of a container leads to its root and
+/// reads as `/`: this machine must not be taken for the container.
+fn is_same(given: &Path, resolved: &Path) -> Result<bool, rustix::io::Errno> {
+    let (one, other) = (rustix::fs::stat(given)?, rustix::fs::stat(resolved)?);
+    Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
 }
 
 pub(crate) trait Context<T> {

@@ -353,3 +353,42 @@ fn a_policy_that_another_user_can_exchange_is_refused() {
     let (code, text) = validate("bob/policy.toml", BOB + 1);
     assert_eq!(code, Some(78), "another user's: {text}");
 }
+
+/// A process that stands on a root of its own, as in a container, until its standard input ends.
+fn container(root: &Path) -> std::process::Child {
+    const SCRIPT: &str = r#"
+        set -eu
+        mount -t tmpfs tmpfs "$1"
+        mkdir -p "$1/old" "$1/etc/ssh"
+        cd "$1"
+        pivot_root . old
+        echo ready
+        read -r _ || true
+    "#;
+    let mut child = Command::new("unshare")
+        .args(["--mount", "--propagation", "private", "bash", "-c", SCRIPT, "_"])
+        .arg(root)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = [0; 6];
+    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut ready).unwrap();
+    child
+}
+
+/// It reads as `/`: this machine was taken for the container.
+#[test]
+fn the_root_of_a_container_by_way_of_proc_is_refused() {
+    let tree = Tree::new();
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = container(directory.path());
+    let root = format!("/proc/{}/root", child.id());
+    let mut command = Command::new(program());
+    command.args(["--root", &root, "--policy"]).arg(tree.at("policy.toml")).arg("check");
+    let (code, text) = said(&command.output().unwrap());
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("another mount namespace"), "{text}");
+}
