@@ -124,13 +124,11 @@ await 5 "nothing to be paused" says paused null
 
 step "an sshd that we lost is started, pause or not"
 without_ssh_service
-cat >"$(box_path /usr/local/sbin)/sshd" <<'WRAPPER'
-#!/bin/bash
+stand_in /usr/local/sbin/sshd <<'WRAPPER'
 if [ -e /run/deadly ] && [ "$SSHD_HAS_RUN" = $$ ]; then exit 255; fi
 [ ! -e /run/down ] || [ "$1" != -D ] || exit 255
-SSHD_HAS_RUN=$$ exec -a "$0" /usr/sbin/sshd "$@"
+SSHD_HAS_RUN=$$ exec -a "$program" /usr/sbin/sshd "$@"
 WRAPPER
-chmod +x "$(box_path /usr/local/sbin)/sshd"
 # shellcheck disable=SC2016  # for systemd
 ssh_unit sshd.service 'ExecStart=/usr/local/sbin/sshd -D' 'ExecReload=/bin/kill -HUP $MAINPID' \
     KillMode=process Restart=on-failure RestartPreventExitStatus=255

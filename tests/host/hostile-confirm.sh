@@ -139,7 +139,7 @@ gives 0 '99-zz-keepalive-policy.conf was changed' box sh -c 'keepalive-policy st
 live_is $time "$(cat "$kept/live")"
 sshd_gives root ClientAliveInterval 0
 box rm /etc/sysctl.d/99-zz-keepalive-policy.conf
-is_as_before
+await 10 "everything to be as before" is_as_before
 box keepalive-policy resume >/dev/null
 gives 0 . box keepalive-policy restore
 
