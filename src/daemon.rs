@@ -11,9 +11,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::host::Host;
-use crate::host::lock::DAEMON;
+use crate::host::lock::{DAEMON, WriteLock};
 use crate::policy::Policy;
-use crate::reconcile::Resource;
+use crate::reconcile::{Mode, Resource};
 use crate::report::journal::{self, Kind as Line, Weight, say};
 use crate::report::status::{Status, monotonic};
 use crate::ssh_client::{SshClient, Whose};
@@ -85,23 +85,13 @@ async fn serve(host: Host, policy: Policy, whose: Whose) -> std::io::Result<u8> 
     if !misplaced.is_empty() {
         return Ok(BAD_ENVIRONMENT);
     }
-    // Two would write the same files and the same status, which the first to end removes.
-    let running = match host.try_lock(DAEMON) {
+    let _lock = match only_one(&host, policy.mode) {
         Ok(lock) => lock,
-        Err(error) => {
-            let message =
-                format!("{error}; whether another daemon runs is told by its status alone");
-            say(Weight::Warning, Line::Notice, &message);
-            None
+        Err(message) => {
+            say(Weight::Error, Line::Stop, &message);
+            return Ok(1);
         }
     };
-    let other = Status::read(&host).ok().flatten().map(|other| other.pid);
-    if other.is_some() || running.is_none() && host.daemon_runs() == Some(true) {
-        let process = other.map(|pid| format!(" (process {pid})")).unwrap_or_default();
-        let message = format!("the daemon runs already{process}: this one ends");
-        say(Weight::Error, Line::Stop, &message);
-        return Ok(1);
-    }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -127,6 +117,27 @@ async fn serve(host: Host, policy: Policy, whose: Whose) -> std::io::Result<u8> 
     }
     daemon.stop().await;
     Ok(0)
+}
+
+/// The lock that says that we run, or that another daemon runs: two would write the same files and
+/// the same status, which the first to end removes.
+fn only_one(host: &Host, mode: Mode) -> Result<Option<WriteLock>, String> {
+    let lock = match mode {
+        Mode::Enforce => host.try_lock(DAEMON),
+        // Not even a lock is made then, and two that only report do no harm.
+        Mode::Audit | Mode::Paused => Ok(None),
+    };
+    let lock = lock.unwrap_or_else(|error| {
+        let message = format!("{error}; whether another daemon runs is told by its status alone");
+        say(Weight::Warning, Line::Notice, &message);
+        None
+    });
+    let other = Status::read(host).ok().flatten().map(|other| other.pid);
+    if other.is_some() || lock.is_none() && host.daemon_runs() == Some(true) {
+        let process = other.map(|pid| format!(" (process {pid})")).unwrap_or_default();
+        return Err(format!("the daemon runs already{process}: this one ends"));
+    }
+    Ok(lock)
 }
 
 async fn tick(interval: &mut Option<tokio::time::Interval>) {

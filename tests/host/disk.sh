@@ -28,7 +28,7 @@ fails_with() {
 
 boot_with_tree
 install_in_box >/dev/null 2>&1
-box mount -t tmpfs -o size=64k tmpfs /etc/sysctl.d
+box mount -t tmpfs -o size=64k,mode=755 tmpfs /etc/sysctl.d
 box systemctl enable --now --quiet "$unit"
 checks
 
