@@ -129,8 +129,15 @@ await 20 "the status" box keepalive-policy status >/dev/null
 # A second one ends, and takes nothing away.
 box sh -c '! env -u NOTIFY_SOCKET -u JOURNAL_STREAM keepalive-policy daemon' 2>&1 | grep -q 'the daemon runs already'
 box keepalive-policy --format json status | grep -q '"running": true'
+# Nor where the status of the first can't be read, or is gone; and nothing is restored beside it.
+for damage in 'echo { >' 'rm -f '; do
+    box sh -c "$damage/run/keepalive-policy/status.json"
+    box sh -c '! env -u NOTIFY_SOCKET -u JOURNAL_STREAM keepalive-policy daemon' 2>&1 | grep -q 'the daemon runs already'
+    box sh -c '! keepalive-policy restore' 2>&1 | grep -q 'the daemon runs and would put everything back'
+done
 box sysctl -qw $time=7200
 await 10 "the correction" live_is $time 601
+await 10 "the status" box keepalive-policy status >/dev/null
 await 10 "the line" grep -q "$time: found 7200, 601 again" /tmp/before.$$
 box keepalive-policy reload >/dev/null
 box sh -c 'kill $(sed -n "s/.*\"pid\": \([0-9]*\),/\1/p" /run/keepalive-policy/status.json)'
