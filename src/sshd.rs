@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use crate::host::links::Obstacle;
 use crate::host::{Host, HostError};
 use crate::originals::Originals;
 use fatal::Fatal;
 use install::Install;
+use install::restless::{Marks, Recent};
 use instance::Instance;
 use serde::{Deserialize, Serialize};
 
@@ -100,6 +103,8 @@ pub struct Sshd {
     pub instance: Option<Instance>,
     /// What it did not survive.
     pub fatal: Fatal,
+    /// What other processes changed lately.
+    pub recent: Mutex<Recent>,
 }
 
 /// What the host has now.
@@ -143,7 +148,7 @@ pub struct Observed {
 impl Default for Sshd {
     fn default() -> Self {
         let policy = PathBuf::from("/etc/keepalive-policy.toml");
-        Self { policy, instance: None, fatal: Fatal::default() }
+        Self { policy, instance: None, fatal: Fatal::default(), recent: Mutex::default() }
     }
 }
 
@@ -154,12 +159,21 @@ impl Sshd {
         Self { instance: Some(instance), ..Self::default() }
     }
 
+    fn note_changes(&self, host: &Host, tree: &tree::Tree, places: &plan::place::Places) {
+        if host.is_live() {
+            let ours: Vec<&Path> = places.paths().map(PathBuf::as_path).collect();
+            let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+            recent.note(Marks::of(host, tree), tree, &ours, Instant::now());
+        }
+    }
+
     fn service(&self, host: &Host) -> Result<service::Service, HostError> {
         let mut service = match &self.instance {
             None => service::observe(host),
             Some(instance) => service::observe_instance(host, instance),
         }?;
         service.dialect = dialect::ask::ask(host, service.daemon())?;
+        service.restless = self.recent.lock().unwrap_or_else(PoisonError::into_inner).is_restless();
         Ok(service)
     }
 }
@@ -180,6 +194,7 @@ impl Resource for Sshd {
         let mut looked_at = vec![PathBuf::from(plan::place::DROP_IN_DIRECTORY)];
         looked_at.extend(places.paths().cloned());
         let snapshot = tree::snapshot::read(host, &main, &looked_at, &dialect)?;
+        self.note_changes(host, &snapshot.tree, &places);
         let verdict = judged(host, &snapshot.tree, &service)?;
         let dump = match &verdict {
             judge::Verdict::Accepted(dump) => Some(dump),

@@ -93,6 +93,12 @@ fn hostile_lost() {
     passes("hostile-lost.sh");
 }
 
+/// Files that change between the judgement and the reload.
+#[test]
+fn hostile_window() {
+    passes("hostile-window.sh");
+}
+
 /// The connection after a reload harms no one.
 #[test]
 fn hostile_penalties() {

@@ -57,7 +57,7 @@ impl Fatal {
             return vec![Outcome::of_look("change the configuration", || Err(reason))];
         }
         let outcomes = install();
-        *last = install::recovery(&outcomes).map(|story| Loss {
+        *last = install::fatal(&outcomes).map(|story| Loss {
             candidate: change.candidate.clone(),
             at: Instant::now(),
             story: story.to_owned(),

@@ -20,11 +20,14 @@ pub mod banner;
 mod exchange;
 mod load;
 mod recover;
+mod restarts;
+pub mod restless;
 
 #[cfg(test)]
 mod tests;
 
 use load::{Health, Load};
+use restless::Marks;
 
 /// Edits that belong together, and what they are for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,25 +62,93 @@ pub fn reload(host: &Host, service: &Service, tree: &Tree) -> Vec<Outcome> {
     let mut judged = None;
     outcomes.push(Outcome::of_look("have sshd judge what is on disk now", || {
         let tree = on_disk(host, &tree.main, service)?;
-        judged = accepted(host, &tree, service)?.map(|dump| (tree, dump));
+        let marks = Marks::of(host, &tree);
+        judged = accepted(host, &tree, service)?.map(|dump| Judged { tree, dump, marks });
         Ok::<_, Refusal>(())
     }));
-    if let Some((tree, dump)) = judged {
-        let service = &service.clone().with_endangered(host, &tree, &dump).with_view(host, &tree);
-        let load = Load { host, service, tree: &tree, dump: &dump };
-        if load.run(&mut outcomes) == Health::Lost {
-            recover::recover(&load, &[], &mut outcomes);
-        }
+    let Some(judged) = judged else { return outcomes };
+    let Some(Judged { tree, dump, marks }) = settled(host, service, judged, &[], &mut outcomes)
+    else {
+        return outcomes;
+    };
+    let service = &service.clone().with_endangered(host, &tree, &dump).with_view(host, &tree);
+    let load = Load { host, service, tree: &tree, dump: &dump, marks: &marks };
+    if load.run(&mut outcomes) == Health::Lost {
+        recover::recover(&load, &[], &mut outcomes);
     }
     outcomes
 }
 
+/// Files that sshd accepts.
+#[derive(Debug)]
+struct Judged {
+    tree: Tree,
+    /// What sshd says about it.
+    dump: Dump,
+    /// The files as they were when sshd was asked.
+    marks: Marks,
+}
+
+/// What sshd accepts, once no other process has changed it for a while; what was changed meanwhile is
+/// judged again. `None` where that does not come to an end, or sshd refuses it by now.
+fn settled(
+    host: &Host,
+    service: &Service,
+    mut judged: Judged,
+    ours: &[&Path],
+    outcomes: &mut Vec<Outcome>,
+) -> Option<Judged> {
+    for _ in 0..JUDGEMENTS {
+        let restless =
+            match restless::wait(host, &judged.tree, &judged.marks, ours, service.restless) {
+                Ok(true) => return Some(judged),
+                Ok(false) => None,
+                Err(path) => Some(path),
+            };
+        let again = Outcome::of_look("have sshd judge what was changed meanwhile", || {
+            if let Some(path) = restless {
+                return Err(Refusal::Restless(path));
+            }
+            let tree = on_disk(host, &judged.tree.main, service)?;
+            let marks = Marks::of(host, &tree);
+            if let Some(dump) = accepted(host, &tree, service)? {
+                judged = Judged { tree, dump, marks };
+            }
+            Ok(())
+        });
+        let failed = again.failed();
+        outcomes.push(again);
+        if failed {
+            return None;
+        }
+    }
+    let path = judged.tree.main;
+    outcomes.push(Outcome::of_look("have sshd judge what was changed meanwhile", || {
+        Err(Refusal::Restless(path))
+    }));
+    None
+}
+
+/// How often what another process changes is judged again in one pass.
+const JUDGEMENTS: usize = 4;
+
 /// The action of the outcome that tells of an sshd that was lost.
 pub const RECOVERY: &str = "recover sshd";
+
+/// The same, where another process changed its files at that moment: our change is not to blame.
+pub const RECOVERY_FROM_OTHERS: &str = "recover sshd from what another process changed";
 
 /// What that outcome tells, if sshd was lost.
 #[must_use]
 pub fn recovery(outcomes: &[Outcome]) -> Option<&str> {
+    let is_recovery =
+        |outcome: &&Outcome| [RECOVERY, RECOVERY_FROM_OTHERS].contains(&outcome.action.as_str());
+    outcomes.iter().find(is_recovery)?.error.as_deref()
+}
+
+/// The same, if sshd was lost by the change itself.
+#[must_use]
+pub fn fatal(outcomes: &[Outcome]) -> Option<&str> {
     outcomes.iter().find(|outcome| outcome.action == RECOVERY)?.error.as_deref()
 }
 
@@ -93,6 +164,13 @@ enum Refusal {
     /// It may not be whole.
     #[error("{path} is open for writing", path = .0.display())]
     BeingWritten(PathBuf),
+    /// It does not come to rest.
+    #[error(
+        "another process changes {path} again and again; sshd is not reloaded until that has been \
+         left alone for a second",
+        path = .0.display()
+    )]
+    Restless(PathBuf),
     /// sshd accepts it, with other values than meant.
     #[error("not what was meant: {0}")]
     Other(String),
@@ -122,7 +200,7 @@ pub fn start(host: &Host, service: &Service, unit: &str, tree: &Tree) -> Vec<Out
         let _ = lost::forget(host, service);
         return outcomes;
     }
-    let load = Load { host, service, tree: &tree, dump: &dump };
+    let load = Load { host, service, tree: &tree, dump: &dump, marks: &Marks::of(host, &tree) };
     outcomes.push(Outcome::of(format!("start {unit}"), || recover::start_lost(&load, unit)));
     outcomes
 }
@@ -152,19 +230,34 @@ impl Transaction<'_> {
         if failed {
             return recover::undo(self.host, &self.install.edits, outcomes);
         }
-        if let Some((tree, dump)) = on_disk.filter(|_| self.host.is_live()) {
-            self.load(&tree, &dump, outcomes);
+        if let Some(judged) = on_disk.filter(|_| self.host.is_live()) {
+            self.load(judged, outcomes);
         }
     }
 
-    fn load(&self, tree: &Tree, dump: &Dump, outcomes: &mut Vec<Outcome>) {
+    fn load(&self, judged: Judged, outcomes: &mut Vec<Outcome>) {
         // Somebody may have started sshd since it was looked at: before our edits, perhaps.
         let started = matches!(self.service.kind, Kind::SocketIdle | Kind::NotRunning)
             .then(|| self.service.observe_again(self.host).ok())
             .flatten();
         let service = started.unwrap_or_else(|| self.service.clone());
-        let service = &service.with_endangered(self.host, tree, dump).with_view(self.host, tree);
-        let load = Load { host: self.host, service, tree, dump };
+        let ours: Vec<&Path> = self.install.edits.iter().map(|edit| edit.path.as_path()).collect();
+        // Where nothing is loaded nothing is waited for.
+        let known = |judged: &Judged| {
+            let service = service.clone();
+            let service = service.with_endangered(self.host, &judged.tree, &judged.dump);
+            service.with_view(self.host, &judged.tree)
+        };
+        let service = known(&judged);
+        let settled = match service.way().action() {
+            Some(_) => settled(self.host, &service, judged, &ours, outcomes),
+            None => Some(judged),
+        };
+        // The edits stay: sshd has accepted them, and they are loaded once that is safe.
+        let Some(judged) = settled else { return };
+        let service = &known(&judged);
+        let Judged { tree, dump, marks } = judged;
+        let load = Load { host: self.host, service, tree: &tree, dump: &dump, marks: &marks };
         match load.run(outcomes) {
             Health::Good | Health::Unconfirmed => {}
             Health::Unchanged => recover::undo(self.host, &self.install.edits, outcomes),
@@ -246,11 +339,12 @@ impl Transaction<'_> {
     }
 
     /// What is really there may not be what was judged: somebody else may have written meanwhile.
-    fn judge_disk(&self) -> Result<Option<(Tree, Dump)>, Refusal> {
+    fn judge_disk(&self) -> Result<Option<Judged>, Refusal> {
         let tree = on_disk(self.host, &self.install.candidate.main, self.service)?;
+        let marks = Marks::of(self.host, &tree);
         let Some(dump) = accepted(self.host, &tree, self.service)? else { return Ok(None) };
         self.meets(&dump)?;
-        Ok(Some((tree, dump)))
+        Ok(Some(Judged { tree, dump, marks }))
     }
 }
 
@@ -288,6 +382,19 @@ fn accepted(host: &Host, tree: &Tree, service: &Service) -> Result<Option<Dump>,
             Some(_) => Err(Refusal::Other("sshd runs, but its program is not found".to_owned())),
             None => Ok(None),
         },
+    }
+}
+
+/// Whether sshd accepts what is on disk now, written to or not.
+fn judged_now(load: &Load<'_>) -> Result<(), String> {
+    let now = || {
+        let tree = snapshot::read(load.host, &load.tree.main, &[], &load.service.dialect)?.tree;
+        accepted(load.host, &tree, load.service)
+    };
+    match now() {
+        // What can't be asked keeps no sshd from being started.
+        Err(Refusal::Refused(reason)) => Err(reason),
+        _ => Ok(()),
     }
 }
 

@@ -85,6 +85,8 @@ pub struct Service {
     pub reload_tests: bool,
     /// Whether ending the unit's main process leaves the sessions alone (`KillMode=process`).
     pub sessions_survive_restart: bool,
+    /// Whether another process changes its files again and again.
+    pub restless: bool,
     /// Where it listens now and would not after a load, in a sentence.
     pub endangered: Option<String>,
     /// What it would find elsewhere than we do.
@@ -169,7 +171,7 @@ impl Service {
             None => observe(host),
             Some(instance) => observe_instance(host, instance),
         }?;
-        Ok(Self { dialect: self.dialect.clone(), ..found })
+        Ok(Self { dialect: self.dialect.clone(), restless: self.restless, ..found })
     }
 
     fn of(kind: Kind) -> Self {
@@ -189,6 +191,7 @@ impl Service {
             can_reload: false,
             reload_tests: false,
             sessions_survive_restart: false,
+            restless: false,
             endangered: None,
             view: None,
         }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::banner::{self, Banner};
+use super::restarts;
+use super::restless::Marks;
 use crate::host::process::Process;
 use crate::host::wait::wait_until;
 use crate::host::{Host, HostError};
@@ -53,6 +55,8 @@ pub struct Load<'a> {
     pub tree: &'a Tree,
     /// What sshd says about it.
     pub dump: &'a Dump,
+    /// The files as they were when sshd was asked.
+    pub marks: &'a Marks,
 }
 
 /// A load that went well.
@@ -95,6 +99,14 @@ impl Load<'_> {
                 health = failure.health;
                 failure.reason
             })?;
+            if let Some(path) = self.changed() {
+                health = Health::Unconfirmed;
+                return Err(format!(
+                    "another process changed {} at that moment, so that what sshd has loaded can't \
+                     be told; it is judged and loaded again",
+                    path.display()
+                ));
+            }
             self.service.note_load(self.host, &loaded.listener, self.tree, Some(self.dump));
             banner = Some(loaded.banner);
             Ok::<_, String>(())
@@ -117,8 +129,20 @@ impl Load<'_> {
         health
     }
 
+    /// What another process has changed since sshd was asked.
+    pub fn changed(&self) -> Option<PathBuf> {
+        Marks::of(self.host, self.tree).changed_since(self.marks)
+    }
+
     fn load(&self) -> Result<Loaded, Failure> {
         let listener = self.service.listener.as_ref();
+        if let Some(path) = self.changed() {
+            let reason = format!(
+                "another process changed {} a moment ago; it is judged and loaded again",
+                path.display()
+            );
+            return Err(Failure { health: Health::Unconfirmed, reason });
+        }
         match (self.service.way(), listener) {
             (Way::Reload(unit), Some(listener)) => {
                 self.reload(listener, || self.host.unit_job_within("reload", &unit, JOB_LIMIT))
@@ -187,6 +211,8 @@ impl Load<'_> {
     }
 
     fn restart(&self, unit: &str, old: &Process) -> Result<Loaded, Failure> {
+        restarts::begin(self.host, unit)
+            .map_err(|reason| Failure { health: Health::Unconfirmed, reason })?;
         self.host
             .unit_job("try-restart", unit)
             .map_err(|error| Failure::lost(self.with_state(&error.to_string())))?;

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use super::load::Load;
+use super::restless::Marks;
 use crate::file_edit::FileEdit;
 use crate::host::process::Process;
 use crate::host::wait::wait_until;
@@ -15,6 +16,12 @@ use crate::sshd::service::{Kind, listener};
 
 /// How often a start is tried: a port that the dying sshd still holds is free a moment later.
 const ATTEMPTS: u32 = 3;
+
+/// While another process keeps changing the files, starts that fail don't count, for so long.
+const RESTLESS: Duration = Duration::from_secs(10);
+
+/// How long a start waits for files that sshd accepts. Then the daemon goes on looking.
+const ACCEPTANCE: Duration = Duration::from_secs(3);
 
 /// How long a supervisor that is not systemd gets to start sshd again by itself.
 const SUPERVISOR: Duration = Duration::from_secs(2);
@@ -43,7 +50,14 @@ pub fn recover(load: &Load<'_>, edits: &[FileEdit], outcomes: &mut Vec<Outcome>)
     // Before anything else is tried: none of that may come to its end.
     let recorded = lost::note(load.host, load.service, &cause).err();
     let first = outcomes.len();
-    undo(load.host, edits, outcomes);
+    let others = load.changed();
+    // Where another process broke a file at that moment, ours are not to blame, and sshd starts with
+    // them once that file is whole.
+    let mut running = others.as_ref().and_then(|_| start_again(load).ok()).map(Ok);
+    if running.is_none() {
+        undo(load.host, edits, outcomes);
+    }
+    let running = running.take().unwrap_or_else(|| start_again(load));
     let files: Vec<String> = outcomes
         .iter()
         .skip(first)
@@ -53,7 +67,7 @@ pub fn recover(load: &Load<'_>, edits: &[FileEdit], outcomes: &mut Vec<Outcome>)
             Some(error) => format!("{} is NOT as it was before: {error}", edit.path.display()),
         })
         .collect();
-    let running = match start_again(load) {
+    let running = match running {
         Ok(process) => {
             // What can't be removed now is removed by the next look: sshd listens.
             let _ = lost::forget(load.host, load.service);
@@ -62,10 +76,18 @@ pub fn recover(load: &Load<'_>, edits: &[FileEdit], outcomes: &mut Vec<Outcome>)
         Err(reason) => format!("{DOWN}: {reason}"),
     };
     let unrecorded = recorded.map(|error| format!("that could not be recorded: {error}"));
-    let story: Vec<String> =
-        std::iter::once(cause).chain(unrecorded).chain(files).chain([running]).collect();
+    let changed = others
+        .as_ref()
+        .map(|path| format!("another process changed {} at that moment", path.display()));
+    let story: Vec<String> = std::iter::once(cause)
+        .chain(changed)
+        .chain(unrecorded)
+        .chain(files)
+        .chain([running])
+        .collect();
+    let action = if others.is_some() { super::RECOVERY_FROM_OTHERS } else { super::RECOVERY };
     outcomes.push(Outcome {
-        action: super::RECOVERY.to_owned(),
+        action: action.to_owned(),
         error: Some(story.join("; ")),
         micros: micros(start.elapsed()),
         changed: true,
@@ -73,6 +95,7 @@ pub fn recover(load: &Load<'_>, edits: &[FileEdit], outcomes: &mut Vec<Outcome>)
 }
 
 fn start_again(load: &Load<'_>) -> Result<Process, String> {
+    await_acceptance(load)?;
     match (load.service.kind, &load.service.unit) {
         (Kind::Plain | Kind::SocketActive, Some(unit)) => start_unit(load, unit),
         _ => start_process(load).map_err(|error| error.to_string()),
@@ -89,7 +112,10 @@ pub fn start_lost(load: &Load<'_>, unit: &str) -> Result<(), String> {
 fn start_unit(load: &Load<'_>, unit: &str) -> Result<Process, String> {
     let mut reason = String::new();
     start_socket(load.host, unit);
-    for _ in 0..ATTEMPTS {
+    let deadline = Instant::now() + RESTLESS;
+    let mut attempts = 0;
+    while attempts < ATTEMPTS {
+        let before = Marks::of(load.host, load.tree);
         // A unit that failed too often in a short time is not started before this; one that did
         // not fail makes it an error without meaning.
         let _ = load.host.unit_job("reset-failed", unit);
@@ -102,14 +128,46 @@ fn start_unit(load: &Load<'_>, unit: &str) -> Result<Process, String> {
         };
         if let Err(error) = load.host.unit_job(verb, unit) {
             reason = error.to_string();
+            attempts += 1;
             continue;
         }
         match load.await_start(unit).and_then(|process| load.verify(process)) {
             Ok(loaded) => return Ok(loaded.listener),
             Err(failure) => reason = failure.reason,
         }
+        let changed = Marks::of(load.host, load.tree).changed_since(&before).is_some();
+        if changed && Instant::now() < deadline {
+            // A file was broken at that moment: no fault of the start.
+            await_acceptance(load)?;
+        } else {
+            attempts += 1;
+        }
     }
     Err(reason)
+}
+
+/// Waits a while for files that sshd accepts: what another process broke it may be about to mend.
+fn await_acceptance(load: &Load<'_>) -> Result<(), String> {
+    let mut refused: Option<(Marks, String)> = None;
+    let accepted = wait_until(ACCEPTANCE, || {
+        let marks = Marks::of(load.host, load.tree);
+        if refused.as_ref().is_some_and(|(before, _)| marks.changed_since(before).is_none()) {
+            return None;
+        }
+        match super::judged_now(load) {
+            Ok(()) => Some(()),
+            Err(reason) => {
+                refused = Some((marks, reason));
+                None
+            }
+        }
+    });
+    match (accepted, refused) {
+        (None, Some((_, reason))) => {
+            Err(format!("it is started once sshd accepts its files: {reason}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether systemd waits to start it (`RestartSec=`): `start` would wait as long. No session is left

@@ -56,6 +56,7 @@ pub(super) fn observed(files: &[(&str, &str)]) -> Observed {
             sessions_survive_restart: true,
             can_reload: true,
             reload_tests: false,
+            restless: false,
             endangered: None,
             view: None,
         },
