@@ -27,6 +27,7 @@ pub mod instance;
 pub mod judge;
 pub mod lost;
 pub mod match_criteria;
+pub mod outside;
 pub mod plan;
 pub mod preset;
 pub mod service;
@@ -208,16 +209,11 @@ impl Resource for Sshd {
         if let Some(dump) = dump {
             service = service.with_endangered(host, &snapshot.tree, dump);
         }
-        let mut copies = BTreeMap::new();
-        for path in places.paths() {
-            match Originals::kept_copy(host, path) {
-                Ok(Some(copy)) => drop(copies.insert(path.clone(), copy)),
-                Ok(None) => {}
-                // Kept for root's eyes only; others look, but change nothing.
-                Err(error) if error.source.kind() == std::io::ErrorKind::PermissionDenied => {}
-                Err(error) => return Err(error.into()),
-            }
+        let mut watched = &snapshot.watched | &service.watched();
+        if host.is_live() {
+            watched.extend(outside::paths(&snapshot.tree, dump, service.options(), &dialect));
         }
+        let copies = copies(host, &places)?;
         let mut observed = Observed {
             closed: closed(host, &snapshot.tree, &places),
             preset: preset::values(service.options(), &dialect),
@@ -227,7 +223,7 @@ impl Resource for Sshd {
             freshness,
             places,
             tree: snapshot.tree,
-            watched: &snapshot.watched | &service.watched(),
+            watched,
             being_written: snapshot.being_written,
             lost: lost::look(host, &service, listening.as_ref(), self.fatal.is_down())?,
             listening,
@@ -318,6 +314,24 @@ impl Resource for Sshd {
     fn listening(&self, observed: &Observed) -> Option<Listening> {
         observed.listening.clone()
     }
+}
+
+/// The files of others that stood at our places before us.
+fn copies(
+    host: &Host,
+    places: &plan::place::Places,
+) -> Result<BTreeMap<PathBuf, Vec<u8>>, HostError> {
+    let mut copies = BTreeMap::new();
+    for path in places.paths() {
+        match Originals::kept_copy(host, path) {
+            Ok(Some(copy)) => drop(copies.insert(path.clone(), copy)),
+            Ok(None) => {}
+            // Kept for root's eyes only; others look, but change nothing.
+            Err(error) if error.source.kind() == std::io::ErrorKind::PermissionDenied => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(copies)
 }
 
 /// What sshd says of a tree, to a connection that no block treats apart.

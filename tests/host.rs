@@ -99,6 +99,12 @@ fn hostile_window() {
     passes("hostile-window.sh");
 }
 
+/// Host keys that are made after the daemon's start.
+#[test]
+fn hostile_outside() {
+    passes("hostile-outside.sh");
+}
+
 /// The connection after a reload harms no one.
 #[test]
 fn hostile_penalties() {
