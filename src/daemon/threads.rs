@@ -8,10 +8,14 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 #[cfg(test)]
 mod tests;
+
+/// So many work at once, each with at most one program: with 64 declared sshds all are due at the start, and the unit
+/// may have 64 tasks.
+static TURNS: Semaphore = Semaphore::const_new(16);
 
 /// How many are at work.
 static AT_WORK: Mutex<usize> = Mutex::new(0);
@@ -37,6 +41,8 @@ impl Drop for AtWork {
 /// Does `work` on a thread of its own, and where none can be made, right here. `None` when it
 /// panicked.
 pub async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    // Fails only where it is closed, which it never is.
+    let _turn = TURNS.acquire().await;
     let at_work = AtWork::begin();
     let (sender, receiver) = oneshot::channel();
     // The closure of a thread that can't be made is lost, but what it shares is not.

@@ -1,12 +1,15 @@
 //! Who decides about sshd's settings: the first value wins, a block beats what stands outside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::sources::{Explanation, Loser};
-use crate::reconcile::Value;
+use crate::reconcile::{Source, Value};
 use crate::sshd::Keyword;
 use crate::sshd::evaluate::{Assignment, Context, Effective, Evaluation};
 use crate::sshd::match_criteria::Criteria;
+
+/// Up to so many blocks that set a keyword, each lists the others too.
+const FEW_BLOCKS: usize = 8;
 
 /// Every keyword: for connections that meet no block, and for each block's.
 #[must_use]
@@ -49,25 +52,40 @@ impl<'e> Lines<'e> {
             }
             (None, _) => "nothing sets it: sshd's default",
         };
+        let (losers, left_out) = self.losers(&winner, in_block, context.map(|one| &one.criteria));
+        let rule = match left_out {
+            0 => rule.to_owned(),
+            more => format!("{rule}; {more} blocks about others are listed with the global value"),
+        };
         Explanation {
             resource: "sshd_config",
             name: self.keyword.name(),
             context: context.map_or_else(|| "global".to_owned(), ToString::to_string),
             effective: Some(winner.value),
             source: winner.source.clone(),
-            rule: rule.to_owned(),
-            losers: self.losers(&winner, in_block, &criteria),
+            rule,
+            losers,
         }
     }
 
-    fn losers(self, winner: &Effective, in_block: bool, criteria: &Criteria) -> Vec<Loser> {
+    /// The lines that don't decide, and how many of other blocks are left out. With many blocks each
+    /// would list all others, in a text that grows with their square.
+    fn losers(
+        self,
+        winner: &Effective,
+        in_block: bool,
+        context: Option<&Criteria>,
+    ) -> (Vec<Loser>, usize) {
+        let lists_others = context.is_none() || self.blocks().nth(FEW_BLOCKS).is_none();
+        let met = |criterion| context.is_some_and(|criteria| criteria.contains(criterion));
+        let mut left_out = 0;
         let mut losers: Vec<Loser> = Vec::new();
+        let mut listed: BTreeSet<Source> = BTreeSet::new();
         let mut add = |effective: &Effective, why: String| {
             let Some(source) = effective.source.clone() else { return };
             // A file that is included twice says it twice; once is enough. A `Match all` is read in
             // both walks of sshd.
-            let known = losers.iter().any(|loser| loser.source == source);
-            if effective != winner && !known {
+            if effective != winner && listed.insert(source.clone()) {
                 losers.push(Loser { source, value: effective.value.to_string(), why });
             }
         };
@@ -77,7 +95,11 @@ impl<'e> Lines<'e> {
             (None, false) => "not read".to_owned(),
         };
         for one in self.blocks() {
-            let applies = one.criteria.iter().all(|criterion| criteria.contains(criterion));
+            let applies = one.criteria.iter().all(met);
+            if !applies && !lists_others {
+                left_out += 1;
+                continue;
+            }
             let context = Context { criteria: one.criteria.clone() };
             let why = if applies { first.clone() } else { format!("only inside {context}") };
             add(&one.effective, why);
@@ -90,7 +112,7 @@ impl<'e> Lines<'e> {
             };
             add(effective, why);
         }
-        losers
+        (losers, left_out)
     }
 
     fn lines(self) -> impl Iterator<Item = &'e (Keyword, Effective)> {

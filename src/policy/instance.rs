@@ -13,6 +13,9 @@ use crate::sshd::instance::Instance;
 /// How it is written, for who wrote something else.
 const FORM: &str = "[[sshd_config.instance]] with file = \"/etc/ssh/…\" and unit = \"….service\"";
 
+/// How many there may be. A host with one for each tenant has a dozen.
+const MOST: usize = 64;
+
 pub(super) fn read(entries: &Entries<'_>, findings: &mut Findings<'_>) -> Vec<Instance> {
     let Some(entry) = entries.get("instance") else { return Vec::new() };
     let Some(array) = entry.value.get_ref().as_array() else {
@@ -23,6 +26,14 @@ pub(super) fn read(entries: &Entries<'_>, findings: &mut Findings<'_>) -> Vec<In
         findings.refuse(entry.key.clone(), message);
         return Vec::new();
     };
+    if array.len() > MOST {
+        let message = format!(
+            "{} instances; {MOST} is the most, since each of them is judged by its sshd in each look",
+            array.len()
+        );
+        findings.refuse(entry.key.clone(), message);
+        return Vec::new();
+    }
     let mut seen = BTreeMap::new();
     array.iter().filter_map(|element| instance(element, &mut seen, findings)).collect()
 }

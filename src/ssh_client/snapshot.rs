@@ -11,6 +11,7 @@ use crate::host::files::Node;
 use crate::host::permissions::Permissions;
 use crate::host::{Host, HostError};
 use crate::sshd::dialect::Dialect;
+use crate::sshd::tree::budget::Budget;
 use crate::sshd::{glob, syntax};
 
 /// A tree as it was found, and what to watch for it to change.
@@ -49,7 +50,8 @@ pub fn read(host: &Host, scope: &Scope, dialect: &Dialect) -> Result<Snapshot, H
     };
     let accounts = Accounts::read(host)?;
     let found = Snapshot { tree, watched: BTreeSet::new() };
-    let mut looking = Looking { host, accounts, lenient: dialect.is_debian(), found };
+    let mut looking =
+        Looking { host, accounts, lenient: dialect.is_debian(), found, budget: Budget::default() };
     for path in &scope.besides {
         looking.look(path)?;
     }
@@ -61,6 +63,7 @@ pub fn read(host: &Host, scope: &Scope, dialect: &Dialect) -> Result<Snapshot, H
         looking.look(&path)?;
         for pattern in looking.patterns(&path, base, dialect) {
             if done.insert(pattern.clone()) {
+                looking.budget.pattern(&path)?;
                 let files = glob::expand(&pattern, &mut looking)?;
                 due.extend(files.into_iter().map(|file| (file, base)));
             }
@@ -74,6 +77,7 @@ struct Looking<'a> {
     accounts: Accounts,
     lenient: bool,
     found: Snapshot,
+    budget: Budget,
 }
 
 impl Looking<'_> {
@@ -82,6 +86,7 @@ impl Looking<'_> {
         if self.found.tree.entries.contains_key(path) {
             return Ok(true);
         }
+        self.budget.look(path)?;
         self.found.watched.insert(path.to_owned());
         for directory in path.ancestors().skip(1) {
             self.directory(directory);
@@ -95,6 +100,7 @@ impl Looking<'_> {
             }
             Ok(Node::Special) => self.special(path)?,
             Ok(Node::File(file)) => {
+                self.budget.file(path, file.bytes.len())?;
                 let permissions = Permissions { uid: file.uid, gid: file.gid, mode: file.mode };
                 self.file(file.bytes, file.path, permissions)
             }
@@ -168,6 +174,7 @@ impl glob::Listing for Looking<'_> {
         self.directory(directory);
         match self.host.list(directory) {
             Ok(names) => {
+                self.budget.listing(directory, names.len())?;
                 Ok(names.into_iter().map(std::os::unix::ffi::OsStringExt::into_vec).collect())
             }
             // ssh's glob finds nothing there.

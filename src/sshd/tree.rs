@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
+pub mod budget;
 pub mod snapshot;
 
 #[cfg(test)]

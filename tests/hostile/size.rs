@@ -75,3 +75,67 @@ fn names_that_are_patterns_are_followed_up_to_a_limit_that_is_said() {
     assert_eq!(code, Some(2), "{out}{err}");
     assert!(out.contains("etc/sysctl.d") && out.contains("2000 of its names"), "{out}{err}");
 }
+
+/// What is said of a tree that makes us read more than a limit.
+fn is_refused(tree: &Tree, words: &str) {
+    let begun = Instant::now();
+    let Said { code, out, err } = tree.run(&["check"]);
+    assert_eq!(code, Some(2), "{words}: {out}{err}");
+    assert!(out.contains(words) && out.contains("/"), "{words}: {out}{err}");
+    assert!(begun.elapsed() < PATIENCE, "{words}: {:?}", begun.elapsed());
+}
+
+#[test]
+fn include_lines_are_followed_up_to_limits_that_are_said() {
+    for (main, policy) in [
+        ("etc/ssh/sshd_config", "[sshd_config]\nClientAliveInterval = 120\n"),
+        ("etc/ssh/ssh_config", "[ssh_config]\nServerAliveInterval = 60\n"),
+    ] {
+        let stars = Tree::new(policy);
+        let line = |number| format!("Include /etc/ssh/d/*{number}*.conf\n");
+        stars.write(main, (0..3000).map(line).collect::<String>());
+        is_refused(&stars, "1000 different Include patterns");
+
+        let deep = Tree::new(policy);
+        deep.write(main, "Include /*/*/*/*/*\n");
+        for (a, b) in (0..70).flat_map(|a| (0..70).map(move |b| (a, b))) {
+            fs::create_dir_all(deep.at(&format!("srv/{a}/{b}"))).unwrap();
+        }
+        is_refused(&deep, "4096 directories");
+
+        let large = Tree::new(policy);
+        large.write(main, "Include /etc/ssh/d/*\n");
+        for number in 0..3 {
+            large.write(&format!("etc/ssh/d/{number}"), vec![b'\n'; 6 << 20]);
+        }
+        is_refused(&large, "16777216 bytes");
+    }
+}
+
+#[test]
+fn a_policy_has_64_instances_of_sshd_at_most() {
+    let instance = |number| {
+        format!(
+            "[[sshd_config.instance]]\nfile = \"/etc/i{number}\"\nunit = \"i{number}.service\"\n"
+        )
+    };
+    let begin = "[sshd_config]\nClientAliveInterval = 120\n".to_owned();
+    let tree = Tree::new(&(begin + &(0..15_000).map(instance).collect::<String>()));
+    let Said { code, out, err } = tree.run(&["check"]);
+    assert_eq!(code, Some(78), "{out}{err}");
+    assert!(err.contains("15000 instances; 64 is the most"), "{out}{err}");
+}
+
+#[test]
+fn explain_grows_with_the_number_of_blocks_and_not_with_its_square() {
+    let lines = |blocks: usize| {
+        let tree = Tree::new("[sshd_config]\nClientAliveInterval = 120\n");
+        let block = |number| format!("Match User u{number}\n ClientAliveInterval {}\n", number + 1);
+        tree.write("etc/ssh/sshd_config", (0..blocks).map(block).collect::<String>());
+        let Said { code, out, err } = tree.run(&["explain"]);
+        assert_eq!(code, Some(0), "{err}");
+        out.lines().count()
+    };
+    let (some, twice) = (lines(40), lines(80));
+    assert!(twice < some * 9 / 4, "{some} lines for 40 blocks, {twice} for 80");
+}

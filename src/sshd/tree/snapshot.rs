@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::budget::Budget;
 use super::{Entry, Tree};
 use crate::host::files::Node;
 use crate::host::{Host, HostError};
@@ -34,7 +35,8 @@ pub fn read(
 ) -> Result<Snapshot, HostError> {
     let tree = Tree { main: main.to_owned(), entries: BTreeMap::new() };
     let (watched, being_written) = Default::default();
-    let mut reader = Reader { host, found: Snapshot { tree, watched, being_written } };
+    let found = Snapshot { tree, watched, being_written };
+    let mut reader = Reader { host, found, budget: Budget::default() };
     for path in besides {
         reader.look(path)?;
     }
@@ -44,6 +46,7 @@ pub fn read(
         reader.look(&path)?;
         for pattern in reader.patterns(&path, dialect) {
             if done.insert(pattern.clone()) {
+                reader.budget.pattern(&path)?;
                 due.extend(glob::expand(&pattern, &mut reader)?);
             }
         }
@@ -54,6 +57,7 @@ pub fn read(
 struct Reader<'a> {
     host: &'a Host,
     found: Snapshot,
+    budget: Budget,
 }
 
 impl Reader<'_> {
@@ -62,6 +66,7 @@ impl Reader<'_> {
         if self.found.tree.entries.contains_key(path) {
             return Ok(true);
         }
+        self.budget.look(path)?;
         self.found.watched.insert(path.to_owned());
         let entry = match self.host.read_settled(path) {
             Ok(Node::Missing) => return Ok(false),
@@ -69,6 +74,7 @@ impl Reader<'_> {
             Ok(Node::Directory) => Entry::Directory,
             Ok(Node::Special) => self.special(path)?,
             Ok(Node::File(file)) => {
+                self.budget.file(path, file.bytes.len())?;
                 if file.being_written {
                     self.found.being_written.insert(path.to_owned());
                 }
@@ -114,6 +120,7 @@ impl glob::Listing for Reader<'_> {
     fn names(&mut self, directory: &Path) -> Result<Vec<Vec<u8>>, HostError> {
         self.found.watched.insert(directory.to_owned());
         let names = self.host.list(directory)?;
+        self.budget.listing(directory, names.len())?;
         if matches!(self.host.read(directory)?, Node::Directory) {
             // Without the slash at its end.
             let plain = directory.components().collect();
