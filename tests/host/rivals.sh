@@ -18,6 +18,7 @@ boot_with_tree
 install_in_box >/dev/null 2>&1
 mkdir -p "$(box_path /etc/ufw)"
 echo 'net/ipv4/tcp_keepalive_time=7200' >"$(box_path /etc/ufw)/sysctl.conf"
+echo 'IPT_SYSCTL=/etc/ufw/sysctl.conf' >"$(box_path /etc/default)/ufw"
 box systemctl enable --now --quiet "$unit"
 mark_journal
 rival time 'echo 7200 >/proc/sys/net/ipv4/tcp_keepalive_time'
