@@ -196,7 +196,7 @@ impl SshClient {
             reading: evaluate::read(&found.tree, &dialect),
             tree: found.tree,
             watched: found.watched,
-            verdict: judge::Verdict::Unasked("nothing was to be asked".to_owned()),
+            verdict: judge::Verdict::NoSsh,
             dialect,
             closed,
             copies,

@@ -190,6 +190,17 @@ impl Condition {
         self.has(Attribute::Final)
     }
 
+    /// Makes it one that nothing meets where it names a command.
+    pub fn never_by_exec(&mut self) {
+        let exec = self.has(Attribute::Exec);
+        if let Self::Match(criteria) = self
+            && exec
+        {
+            let attribute = Attribute::All;
+            criteria.push(Criterion { negated: true, attribute, pattern: Vec::new() });
+        }
+    }
+
     /// Whether a criterion looks at this.
     #[must_use]
     pub fn has(&self, attribute: Attribute) -> bool {

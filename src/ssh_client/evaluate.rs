@@ -78,6 +78,8 @@ pub enum Setting {
     BatchMode(bool),
     /// `CanonicalizeHostname`, and whether it does.
     Canonicalize(bool),
+    /// `CanonicalizePermittedCNAMEs`, for which names are looked up too.
+    PermittedCnames,
 }
 
 /// A value and where it comes from.
@@ -145,11 +147,24 @@ impl Reading {
         self.blocks.iter().any(|block| block.condition.wants_final_pass())
     }
 
-    /// The first place where ssh would run a shell command to decide. It does so also in
-    /// `ssh -G`, which therefore must not be asked then.
+    /// The first place where ssh runs a shell command to decide. It does so also in `ssh -G`.
     #[must_use]
     pub fn runs_commands(&self) -> Option<&Source> {
         let exec = super::condition::Attribute::Exec;
         self.blocks.iter().find(|block| block.condition.has(exec)).map(|block| &block.source)
+    }
+
+    /// What the files say to an ssh that we ask: it meets no `Match exec`, and looks up no name.
+    #[must_use]
+    pub fn as_judged(&self) -> Self {
+        let mut judged = self.clone();
+        judged.steps.retain(|step| {
+            let Step::Set { what, .. } = step else { return true };
+            !matches!(what, Setting::Canonicalize(true) | Setting::PermittedCnames)
+        });
+        for block in &mut judged.blocks {
+            block.condition.never_by_exec();
+        }
+        judged
     }
 }

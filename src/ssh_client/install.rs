@@ -31,13 +31,18 @@ enum Refusal {
     Other(String),
 }
 
+/// Why ssh was not asked.
+struct Unjudged(String);
+
 /// Judges, writes, and looks whether ssh takes what is on disk then; else takes it back.
 #[must_use]
 pub fn install(host: &Host, client: &SshClient, change: &Change) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
-    outcomes.push(Outcome::of_look("have ssh judge the changed configuration", || {
-        judge_candidate(host, change)
-    }));
+    outcomes.push(looked(
+        "have ssh judge the changed configuration",
+        "the changed configuration",
+        || judge_candidate(host, change),
+    ));
     if outcomes.iter().any(Outcome::failed) {
         return outcomes;
     }
@@ -60,8 +65,9 @@ pub fn install(host: &Host, client: &SshClient, change: &Change) -> Vec<Outcome>
             return outcomes;
         }
     }
-    let judged =
-        Outcome::of_look("have ssh judge what is on disk now", || judge_disk(host, client, change));
+    let judged = looked("have ssh judge what is on disk now", "what is on disk now", || {
+        judge_disk(host, client, change)
+    });
     let failed = judged.failed();
     outcomes.push(judged);
     if failed {
@@ -73,20 +79,40 @@ pub fn install(host: &Host, client: &SshClient, change: &Change) -> Vec<Outcome>
     outcomes
 }
 
-/// Accepted, with the values that were meant and no other keyword changed.
-fn judge_candidate(host: &Host, change: &Change) -> Result<(), Refusal> {
-    let Some(after) = accepted(host, &change.candidate)? else { return Ok(()) };
+/// The outcome of a look, which names what was really done: ssh is not there, or can't be asked.
+fn looked(
+    action: &str,
+    what: &str,
+    look: impl FnOnce() -> Result<Option<Unjudged>, Refusal>,
+) -> Outcome {
+    let mut unjudged = None;
+    let mut outcome = Outcome::of_look(action, || {
+        unjudged = look()?;
+        Ok::<(), Refusal>(())
+    });
+    if let Some(Unjudged(reason)) = unjudged {
+        outcome.action = format!("compute {what}, which ssh did not judge ({reason})");
+    }
+    outcome
+}
+
+/// Accepted, with the values that were meant and no other keyword changed; or why ssh was not asked.
+fn judge_candidate(host: &Host, change: &Change) -> Result<Option<Unjudged>, Refusal> {
+    let after = match accepted(host, &change.candidate)? {
+        Ok(after) => after,
+        Err(unjudged) => return Ok(Some(unjudged)),
+    };
     // A tree that is refused because of a file of ours has nothing to compare with.
-    let before = accepted(host, &change.before).unwrap_or(None);
+    let before = accepted(host, &change.before).ok().and_then(Result::ok);
     let changed = |(before, after): (&Dump, &Dump)| judge::others(before) != judge::others(after);
     if before.iter().flatten().zip(&after).any(changed) {
         return Err(Refusal::Other("it would change other settings too".to_owned()));
     }
-    meets(change, &after)
+    meets(change, &after).map(|()| None)
 }
 
 fn meets(change: &Change, dumps: &[Dump]) -> Result<(), Refusal> {
-    let reading = read(&change.candidate, &judge::dialect()?);
+    let reading = read(&change.candidate, &judge::dialect()?).as_judged();
     let nobody = reading.values_for(&Destination::new(NOBODY.as_bytes(), None));
     let Some(dump) = dumps.first() else { return Ok(()) };
     for keyword in Keyword::ALL {
@@ -102,15 +128,15 @@ fn meets(change: &Change, dumps: &[Dump]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What ssh prints for a tree that it accepts; `None` where it must not be asked or is not there,
-/// and for a tree that only our own file makes it refuse.
-fn accepted(host: &Host, tree: &Tree) -> Result<Option<Vec<Dump>>, Refusal> {
+/// What ssh prints for a tree that it accepts, or why it was not asked.
+fn accepted(host: &Host, tree: &Tree) -> Result<Result<Vec<Dump>, Unjudged>, Refusal> {
     let reading = read(tree, &judge::dialect()?);
     let names = sample(&reading);
     let hosts: Vec<&str> = names.iter().map(String::as_str).collect();
     match judge(host, tree, &reading, &hosts)? {
-        Verdict::Accepted(dumps) => Ok(Some(dumps)),
-        Verdict::Unasked(_) => Ok(None),
+        Verdict::Accepted(dumps) => Ok(Ok(dumps)),
+        Verdict::Unasked(reason) => Ok(Err(Unjudged(reason))),
+        Verdict::NoSsh => Ok(Err(Unjudged("there is none on this machine".to_owned()))),
         Verdict::Refused(complaints) => {
             let words: Vec<String> = complaints.iter().map(ToString::to_string).collect();
             Err(Refusal::Refused(words.join("; ")))
@@ -158,11 +184,15 @@ fn write(host: &Host, client: &SshClient, edit: &FileEdit) -> Result<(), HostErr
 }
 
 /// What is really there may not be what was judged: somebody else may have written meanwhile.
-fn judge_disk(host: &Host, client: &SshClient, change: &Change) -> Result<(), Refusal> {
+fn judge_disk(
+    host: &Host,
+    client: &SshClient,
+    change: &Change,
+) -> Result<Option<Unjudged>, Refusal> {
     let found = snapshot::read(host, &client.scope(host)?, &judge::dialect()?)?;
     match accepted(host, &found.tree)? {
-        Some(dumps) => meets(change, &dumps),
-        None => Ok(()),
+        Ok(dumps) => meets(change, &dumps).map(|()| None),
+        Err(unjudged) => Ok(Some(unjudged)),
     }
 }
 

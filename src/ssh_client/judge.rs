@@ -2,8 +2,10 @@
 //!
 //! `ssh -G -F FILE HOST` answers without connecting. Both files are copied to a shadow in which
 //! one more file includes them, first the user's, then the system's: so `-F` judges them together,
-//! and candidates before they are live. `Match exec` would be run by it, as root for the host's
-//! own files: such a tree is never shown to it.
+//! and candidates before they are live. It runs what `Match exec` names and looks up names that are to
+//! be made canonical, also in `ssh -G`. So in the shadow a criterion that no host meets stands before
+//! `exec` (ssh then reads the line and all below it, and runs nothing), and the look-up is switched
+//! off. [`Reading::as_judged`] is what the files say under these conditions.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -11,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Keyword;
+use super::condition::{Attribute, Condition};
 use super::evaluate::include::{Base, absolute};
 use super::evaluate::{Reading, Setting, Step};
 use super::tree::{Entry, Tree};
@@ -20,7 +23,8 @@ use crate::reconcile::Value;
 use crate::sshd::dialect::Dialect;
 use crate::sshd::judge::{Complaint, Dump, words};
 use crate::sshd::shadow::Shadow;
-use crate::sshd::{syntax, tree};
+use crate::sshd::syntax::{self, Directive};
+use crate::sshd::tree;
 
 /// Where ssh is installed.
 const PROGRAMS: [&str; 2] = ["/usr/bin/ssh", "/usr/local/bin/ssh"];
@@ -34,6 +38,10 @@ const BOTH: &str = "/keepalive-policy-both";
 /// A name that hardly any pattern is meant for, and that can't exist: RFC 6761.
 pub const NOBODY: &str = "keepalive-policy.invalid";
 
+/// `CanonicalizePermittedCNAMEs none` is known since this release (its release notes; seen to keep
+/// 9.2 from looking up).
+const NO_CNAMES: (u16, u16) = (8, 8);
+
 /// What ssh says about a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -43,6 +51,8 @@ pub enum Verdict {
     Refused(Vec<Complaint>),
     /// It was not asked, and why.
     Unasked(String),
+    /// There is no ssh on this machine, or nothing that it could be asked about.
+    NoSsh,
 }
 
 /// The ssh of this machine.
@@ -95,14 +105,13 @@ pub fn judge(
     if let Some(refused) = refused(reading) {
         return Ok(Verdict::Refused(refused));
     }
-    if let Some(reason) = obstacle(reading) {
-        return Ok(Verdict::Unasked(reason));
-    }
+    let options = match options(reading) {
+        Ok(options) => options,
+        Err(reason) => return Ok(Verdict::Unasked(reason)),
+    };
     let program = match program() {
         Ok(Some(program)) => program,
-        Ok(None) => {
-            return Ok(Verdict::Unasked("no ssh on this machine could judge it".to_owned()));
-        }
+        Ok(None) => return Ok(Verdict::NoSsh),
         Err(not_run) => return Ok(Verdict::Unasked(not_run.to_string())),
     };
     let rewrite =
@@ -111,8 +120,9 @@ pub fn judge(
     let mut dumps = Vec::with_capacity(hosts.len());
     for name in hosts {
         let main = shadow.main().as_os_str();
-        let arguments = [OsStr::new("-G"), OsStr::new("-F"), main, OsStr::new(name)];
-        let output = program.run(arguments, LIMIT)?;
+        let asked = [OsStr::new("-G"), OsStr::new("-F"), main, OsStr::new(name)];
+        let options = options.iter().map(OsStr::new);
+        let output = program.run(options.chain(asked), LIMIT)?;
         if !output.success() {
             let text = shadow.real_paths(&output.stderr);
             let files = tree.entries.keys().map(PathBuf::as_path).collect();
@@ -133,18 +143,24 @@ fn refused(reading: &Reading) -> Option<Vec<Complaint>> {
     Some(complaints.collect()).filter(|all: &Vec<_>| !all.is_empty())
 }
 
-/// Why ssh must not be asked, or would be asked about something else.
-fn obstacle(reading: &Reading) -> Option<String> {
-    if let Some(source) = reading.runs_commands() {
-        return Some(format!("{source}: Match exec: asking ssh would run the command"));
-    }
+/// The options that keep ssh from looking up names; or why it must not be asked, or would be asked
+/// about something else.
+fn options(reading: &Reading) -> Result<&'static [&'static str], String> {
     if let Some(source) = reading.opaque.first() {
-        return Some(format!("{source}: depends on more than the files"));
+        return Err(format!("{source}: depends on more than the files"));
     }
-    let resolves =
-        |step: &Step| matches!(step, Step::Set { what: Setting::Canonicalize(true), .. });
-    let resolves = reading.steps.iter().any(resolves);
-    resolves.then(|| "host names are made canonical: asking ssh would look them up".to_owned())
+    let sets = |wanted: Setting| {
+        reading.steps.iter().any(|step| matches!(step, Step::Set { what, .. } if *what == wanted))
+    };
+    // A permitted CNAME is looked up even where CanonicalizeHostname is no.
+    if sets(Setting::PermittedCnames) {
+        return if reading.dialect.version() < NO_CNAMES {
+            Err("CanonicalizePermittedCNAMEs: asking ssh would look host names up".to_owned())
+        } else {
+            Ok(&["-oCanonicalizeHostname=no", "-oCanonicalizePermittedCNAMEs=none"])
+        };
+    }
+    Ok(if sets(Setting::Canonicalize(true)) { &["-oCanonicalizeHostname=no"] } else { &[] })
 }
 
 /// The tree as the shadow's writer takes it.
@@ -181,25 +197,63 @@ fn copy(tree: &Tree, path: &Path, bytes: &[u8], prefix: &[u8], reading: &Reading
     };
     let mut copy = Vec::with_capacity(bytes.len());
     let mut copied = 0;
-    for line in syntax::directives(bytes, &reading.dialect).iter().filter(|d| d.is("Include")) {
-        let arguments = line.arguments.as_deref().unwrap_or_default();
-        let patterns = arguments.iter().map(|one| absolute(&one.bytes, base, &reading.dialect));
-        let Ok(patterns) = patterns.collect::<Result<Vec<_>, _>>() else { continue };
-        // `Include # why` reads nothing, and ssh refuses the keyword alone.
-        if patterns.is_empty() {
-            continue;
-        }
+    for line in syntax::directives(bytes, &reading.dialect) {
+        let changed = if line.is("Include") {
+            include(&line, base, prefix, &reading.dialect)
+        } else if line.is("Match") {
+            without_exec(&line, &reading.dialect)
+        } else {
+            None
+        };
+        let Some(changed) = changed else { continue };
         copy.extend_from_slice(bytes.get(copied..line.span.start).unwrap_or_default());
-        copy.extend_from_slice(b"Include");
-        for pattern in patterns {
-            copy.push(b' ');
-            copy.extend(word(&[prefix, &pattern].concat()));
-        }
+        copy.extend(changed);
         copy.push(b'\n');
         copied = line.span.end;
     }
     copy.extend_from_slice(bytes.get(copied..).unwrap_or_default());
     copy
+}
+
+/// An `Include` line that names the shadow's files; `None` where it can stay as it is.
+fn include(line: &Directive, base: Base<'_>, prefix: &[u8], dialect: &Dialect) -> Option<Vec<u8>> {
+    let arguments = line.arguments.as_deref().unwrap_or_default();
+    let patterns = arguments.iter().map(|one| absolute(&one.bytes, base, dialect));
+    let patterns = patterns.collect::<Result<Vec<_>, _>>().ok()?;
+    // `Include # why` reads nothing, and ssh refuses the keyword alone.
+    if patterns.is_empty() {
+        return None;
+    }
+    let mut changed = b"Include".to_vec();
+    for pattern in patterns {
+        changed.push(b' ');
+        changed.extend(word(&[prefix, &pattern].concat()));
+    }
+    Some(changed)
+}
+
+/// A `Match exec` line that no host meets, so that ssh runs nothing and reads on (measured on 9.2
+/// for `exec`, `!exec`, `exec=`, after `host` and after `final`).
+fn without_exec(line: &Directive, dialect: &Dialect) -> Option<Vec<u8>> {
+    let condition = Condition::parse(line, dialect).ok()?;
+    let Condition::Match(criteria) = &condition else { return None };
+    if !condition.has(Attribute::Exec) {
+        return None;
+    }
+    // `all` stands beside one criterion at most. ssh expands `${NAME}` also in a command that it
+    // doesn't run, and ends where the variable is unset, as here every one is.
+    let alone = criteria.iter().any(|one| {
+        one.attribute == Attribute::All
+            || one.attribute == Attribute::Exec && one.pattern.windows(2).any(|two| two == b"${")
+    });
+    let never = b"Match originalhost !*";
+    Some(if alone { never.to_vec() } else { [never.as_slice(), b" ", rest(line)].concat() })
+}
+
+/// What follows the keyword: a line end would end the copy's line too early.
+fn rest(line: &Directive) -> &[u8] {
+    let rest = line.rest.as_slice();
+    rest.strip_suffix(b"\n").unwrap_or(rest)
 }
 
 /// Whether a file's relative patterns begin in `~/.ssh`. One that both files include is taken for

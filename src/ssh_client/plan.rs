@@ -80,11 +80,24 @@ pub fn plan(values: &BTreeMap<Keyword, Value>, observed: &Observed, policy: &Pat
     plan.problems.extend(place::shared(observed).into_iter().map(|(file, line)| {
         Problem::new(NAME, Severity::Notice, marked::STRANGER).at(file, Some(line))
     }));
-    if let Verdict::Unasked(reason) = &observed.verdict {
-        let message = format!("the values are computed, ssh was not asked: {reason}");
-        plan.problems.push(Problem::new(NAME, Severity::Notice, message));
-    }
+    plan.problems.extend(unjudged(values, observed));
     plan
+}
+
+/// What ssh did not judge may end every ssh: that is not "in force". A tree of another host is
+/// computed where this machine has no ssh, as it is for sshd.
+fn unjudged(values: &BTreeMap<Keyword, Value>, observed: &Observed) -> Option<Problem> {
+    let (severity, message) = match &observed.verdict {
+        Verdict::Unasked(reason) if !values.is_empty() => {
+            (Severity::Blocked, format!("ssh was not asked whether it takes the files: {reason}"))
+        }
+        Verdict::NoSsh if !values.is_empty() => {
+            let message = "no ssh on this machine could judge the files; the values are computed";
+            (Severity::Notice, message.to_owned())
+        }
+        _ => return None,
+    };
+    Some(Problem::new(NAME, severity, message))
 }
 
 /// Why nothing is edited: ssh ends with an error for every host, in its own words, for another
@@ -200,7 +213,7 @@ fn disagreements(values: &BTreeMap<Keyword, Value>, observed: &Observed) -> Vec<
     let Verdict::Accepted(dumps) = &observed.verdict else { return Vec::new() };
     let Some(dump) = dumps.first() else { return Vec::new() };
     let nobody = super::evaluate::Destination::new(judge::NOBODY.as_bytes(), None);
-    let computed = observed.reading.values_for(&nobody);
+    let computed = observed.reading.as_judged().values_for(&nobody);
     let differs = |keyword: &&Keyword| {
         let ours = computed.get(keyword).cloned().flatten();
         let real = judge::value(dump, **keyword);

@@ -66,6 +66,7 @@ pub(super) fn problems(observed: &Observed) -> Vec<String> {
     let refused = match &observed.verdict {
         Verdict::Refused(complaints) => complaints.iter().map(ToString::to_string).collect(),
         Verdict::Unasked(reason) => vec![format!("ssh was not asked: {reason}")],
+        Verdict::NoSsh => vec!["no ssh on this machine could judge the files".to_owned()],
         Verdict::Accepted(_) => Vec::new(),
     };
     let odd = crate::ssh_client::findings::of(&observed.tree, &observed.reading);

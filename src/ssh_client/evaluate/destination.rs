@@ -151,6 +151,7 @@ impl Options<'_> {
             Setting::User(name) => self.user.set(name.clone(), active),
             Setting::BatchMode(value) => self.batch_mode.set(*value, active),
             Setting::Canonicalize(value) => self.canonicalize.set(*value, active),
+            Setting::PermittedCnames => self.canonicalize.set(true, active),
             Setting::Alive(keyword, effective) => {
                 let candidates = self.alive.entry(*keyword).or_default();
                 if !candidates.decided && active != Some(false) {

@@ -216,7 +216,7 @@ impl<'a> Walk<'a> {
             Some(Setting::Canonicalize(value::flag(argument) != Ok(false)))
         } else if line.is("CanonicalizePermittedCNAMEs") {
             let none = argument.eq_ignore_ascii_case(b"none");
-            (!none).then_some(Setting::Canonicalize(true))
+            (!none).then_some(Setting::PermittedCnames)
         } else {
             None
         }

@@ -88,6 +88,48 @@ fn somebody_elses_drop_in_that_only_root_can_read_is_named_in_the_words_of_ssh()
     assert!(problem.contains("/etc/ssh/ssh_config.d/50-x.conf: Permission denied"), "{problem}");
 }
 
+/// Issue 13: a look-up or a command must be avoided, not the whole judgement. `Bogus` is for ssh alone
+/// to know.
+#[test]
+fn ssh_refuses_a_bad_line_also_beside_a_command_or_a_look_up() {
+    let scratch = tempfile::tempdir().unwrap();
+    let ran = scratch.path().join("ran");
+    let touch = format!("touch {}", ran.display());
+    for above in [
+        "CanonicalizeHostname yes\nCanonicalDomains example.org".to_owned(),
+        "CanonicalizePermittedCNAMEs *.example.org:*".to_owned(),
+        format!("Match exec \"{touch}\""),
+        format!("Match !exec \"{touch}\""),
+        format!("Match=exec \"{touch}\""),
+        format!("Match host * exec \"{touch}\" user *"),
+        format!("Match final exec \"{touch}\""),
+        format!("Match exec \"{touch}\" all"),
+        format!("Match exec \"{touch} ${{HOME}}\""),
+    ] {
+        let good = format!("{INCLUDES}{above}\n    ServerAliveInterval 9\n");
+        let tree = Tree::new(&format!("{good}    Bogus yes\n"));
+        let report = tree.reconcile(Mode::Enforce);
+        assert!(report.blocked() && report.outcomes.is_empty(), "{above}: {report:#?}");
+        let problem = report.problems[0].to_string();
+        assert!(problem.contains("bogus"), "{above}: {problem}");
+        assert!(problem.starts_with("/etc/ssh/ssh_config:"), "{above}: {problem}");
+        let tree = Tree::new(&good);
+        let report = tree.reconcile(Mode::Enforce);
+        assert!(report.in_force() && report.outcomes.len() == 3, "{above}: {report:#?}");
+        assert!(!ran.exists(), "{above}: ssh ran the command");
+    }
+}
+
+/// What the two readings of a release make of names that are made canonical is not what ssh says
+/// when the look-up is switched off.
+#[test]
+fn a_block_for_canonical_names_is_no_disagreement() {
+    let above = "CanonicalizeHostname yes\nMatch canonical\n    ServerAliveInterval 9\n";
+    let tree = Tree::new(&format!("{above}{INCLUDES}"));
+    let report = tree.reconcile(Mode::Audit);
+    assert!(!report.blocked(), "{report:#?}");
+}
+
 #[test]
 fn without_an_include_a_block_stands_at_the_top_of_the_main_file() {
     let main = "# mine\nHost web1\n    ServerAliveInterval 5\n";
@@ -127,16 +169,22 @@ fn a_tree_that_ssh_refuses_is_left_alone() {
     assert!(problem.contains("Bad configuration option: nonsense"), "{problem}");
 }
 
+/// What ssh was not asked about may end every ssh.
 #[test]
-fn a_tree_with_match_exec_is_edited_without_ssh_being_asked() {
-    let tree = Tree::new("Match exec \"touch /tmp/keepalive-policy-was-here\"\n");
-    let report = tree.reconcile(Mode::Enforce);
-    assert!(report.in_force(), "{report:#?}");
-    let told = |one: &crate::reconcile::Problem| {
-        one.severity == Severity::Notice && one.message.contains("would run the command")
+fn files_that_ssh_did_not_judge_are_not_called_in_force() {
+    let tree = Tree::new("ServerAliveInterval 120\n");
+    let (host, client) = (Host::at(tree.0.path()), SshClient::default());
+    let desired = SshConfig { server_alive_interval: Some(120), ..SshConfig::default() };
+    let mut observed = client.observe_for(&host, &desired).unwrap();
+    let severities = |observed: &crate::ssh_client::Observed| {
+        let problems = client.plan(&desired, observed).problems;
+        problems.into_iter().map(|problem| problem.severity).collect::<Vec<Severity>>()
     };
-    assert!(report.problems.iter().any(told), "{report:#?}");
-    assert!(!std::path::Path::new("/tmp/keepalive-policy-was-here").exists());
+    assert_eq!(severities(&observed), []);
+    observed.verdict = Verdict::Unasked("why".to_owned());
+    assert_eq!(severities(&observed), [Severity::Blocked]);
+    observed.verdict = Verdict::NoSsh;
+    assert_eq!(severities(&observed), [Severity::Notice]);
 }
 
 #[test]
@@ -242,7 +290,7 @@ fn where_nothing_is_declared_no_ssh_is_asked() {
     let tree = Tree::new(INCLUDES);
     let (host, client) = (Host::at(tree.0.path()), SshClient::default());
     let observed = client.observe_for(&host, &SshConfig::default()).unwrap();
-    assert_eq!(observed.verdict, Verdict::Unasked("nothing was to be asked".to_owned()));
+    assert_eq!(observed.verdict, Verdict::NoSsh);
     tree.reconcile(Mode::Enforce);
     let observed = client.observe_for(&host, &SshConfig::default()).unwrap();
     assert!(matches!(observed.verdict, Verdict::Accepted(_)), "something of ours is left");
