@@ -136,6 +136,10 @@ pub struct Outcome {
     pub micros: u64,
     /// Whether it changed something on the host, if it worked; else it only looked.
     pub changed: bool,
+    /// Whether it failed only because another process is at work on the same thing: a quarrel, not a
+    /// fault.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub put_off: bool,
 }
 
 impl Outcome {
@@ -143,7 +147,13 @@ impl Outcome {
     pub fn of<E: Display>(action: impl Into<String>, step: impl FnOnce() -> Result<(), E>) -> Self {
         let start = Instant::now();
         let error = step().err().map(|error| error.to_string());
-        Self { action: action.into(), error, micros: micros(start.elapsed()), changed: true }
+        Self {
+            action: action.into(),
+            error,
+            micros: micros(start.elapsed()),
+            changed: true,
+            put_off: false,
+        }
     }
 
     /// The same for a step that looks and changes nothing.

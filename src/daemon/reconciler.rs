@@ -249,7 +249,7 @@ fn became(report: &Report, mode: Mode, held: bool) -> Pass {
         Pass::Quiet
     } else if held {
         Pass::Held
-    } else if report.outcomes.iter().any(crate::reconcile::Outcome::failed) {
+    } else if report.outcomes.iter().any(|outcome| outcome.failed() && !outcome.put_off) {
         Pass::Failed
     } else if report.outcomes.is_empty() {
         Pass::Quiet

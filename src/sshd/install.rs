@@ -105,16 +105,17 @@ fn settled(
                 Ok(false) => None,
                 Err(path) => Some(path),
             };
+        if let Some(path) = restless {
+            outcomes.push(put_off(path));
+            return None;
+        }
         let again = Outcome::of_look("have sshd judge what was changed meanwhile", || {
-            if let Some(path) = restless {
-                return Err(Refusal::Restless(path));
-            }
             let tree = on_disk(host, &judged.tree.main, service)?;
             let marks = Marks::of(host, &tree);
             if let Some(dump) = accepted(host, &tree, service)? {
                 judged = Judged { tree, dump, marks };
             }
-            Ok(())
+            Ok::<_, Refusal>(())
         });
         let failed = again.failed();
         outcomes.push(again);
@@ -122,11 +123,14 @@ fn settled(
             return None;
         }
     }
-    let path = judged.tree.main;
-    outcomes.push(Outcome::of_look("have sshd judge what was changed meanwhile", || {
-        Err(Refusal::Restless(path))
-    }));
+    outcomes.push(put_off(judged.tree.main));
     None
+}
+
+/// What another process is at work on is loaded later.
+fn put_off(path: PathBuf) -> Outcome {
+    let action = "load the configuration now";
+    Outcome { put_off: true, ..Outcome::of_look(action, || Err(Refusal::Restless(path))) }
 }
 
 /// How often what another process changes is judged again in one pass.

@@ -38,7 +38,7 @@ box bash -c 'exec {silence}<> <(:)
 echo "$(deaths) deaths of sshd, $(reloads) reloads"
 [ "$(deaths)" = 0 ]
 greets 22
-await 70 "everything to be in force, once the files are left alone" checks
+await 90 "everything to be in force, once the files are left alone" checks
 [ "$(deaths)" = 0 ]
 
 step "a file that is broken between the judgement and the reload, and mended a moment later"

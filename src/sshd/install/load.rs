@@ -124,6 +124,7 @@ impl Load<'_> {
                 error: None,
                 micros: 0,
                 changed: false,
+                put_off: false,
             });
         }
         health

@@ -91,6 +91,7 @@ pub fn recover(load: &Load<'_>, edits: &[FileEdit], outcomes: &mut Vec<Outcome>)
         error: Some(story.join("; ")),
         micros: micros(start.elapsed()),
         changed: true,
+        put_off: false,
     });
 }
 
