@@ -87,7 +87,7 @@ pub fn value(dump: &Dump, keyword: Keyword) -> Option<Value> {
 #[must_use]
 pub fn others(dump: &Dump) -> BTreeMap<String, Vec<String>> {
     let governed = Keyword::ALL.map(|keyword| keyword.name().to_ascii_lowercase());
-    let mut others = dump.0.clone();
+    let mut others = dump.values.clone();
     others.retain(|keyword, _| !governed.contains(keyword));
     others
 }

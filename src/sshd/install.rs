@@ -36,7 +36,8 @@ pub struct Install {
     pub edits: Vec<FileEdit>,
     /// The whole tree with the edits done: what sshd judges beforehand.
     pub candidate: Tree,
-    /// The values that must come out of it for a connection that matches no block.
+    /// The values that must come out of it for the connection that sshd is asked
+    /// about; on 8.1 and later that is one that meets no block.
     pub expect: BTreeMap<Keyword, Value>,
     /// What everything else must stay as, where sshd refuses the tree as it stands because of a
     /// file of ours: the same tree without it.

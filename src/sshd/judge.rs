@@ -30,7 +30,13 @@ pub use connection::Connection;
 pub use dump::Dump;
 pub use words::Complaint;
 
+/// ECDSA first: quick, and allowed in FIPS mode too. An sshd that was built without it takes another.
+const KEY_KINDS: [&str; 3] = ["ecdsa", "ed25519", "rsa"];
+
 const KEY_GENERATORS: [&str; 2] = ["/usr/bin/ssh-keygen", "/usr/local/bin/ssh-keygen"];
+
+/// What sshd says when it can use none of its host keys.
+const NO_KEYS: &str = "no hostkeys available";
 
 /// Reading a few files takes milliseconds; a directory service that resolves the users of a
 /// `Match Group` may take seconds.
@@ -87,6 +93,33 @@ pub fn judge_for(
     daemon: Daemon<'_>,
     connections: &[Connection],
 ) -> Result<Vec<Verdict>, HostError> {
+    // On the running machine root's question gets no spare key: host keys that are missing keep the
+    // real sshd from starting.
+    let has_own_keys = host.is_live() && rustix::process::geteuid().is_root();
+    ask_each(host, tree, daemon, connections, !has_own_keys)
+}
+
+/// Asks `daemon` what it makes of `tree`, whether or not there are host keys to start with: for a
+/// question about sshd itself.
+///
+/// # Errors
+/// As [`judge_for`], and where sshd takes no kind of host key that we can make.
+pub fn judge_with_spare_key(
+    host: &Host,
+    tree: &Tree,
+    daemon: Daemon<'_>,
+) -> Result<Verdict, HostError> {
+    let verdicts = ask_each(host, tree, daemon, &[Connection::default()], true)?;
+    Ok(verdicts.into_iter().next().unwrap_or(Verdict::NoSshd))
+}
+
+fn ask_each(
+    host: &Host,
+    tree: &Tree,
+    daemon: Daemon<'_>,
+    connections: &[Connection],
+    with_spare_key: bool,
+) -> Result<Vec<Verdict>, HostError> {
     let program = match daemon.program.find() {
         Ok(Some(program)) => program,
         Ok(None) => return Ok(vec![Verdict::NoSshd; connections.len()]),
@@ -94,50 +127,59 @@ pub fn judge_for(
     };
     let usual = Dialect::default();
     let shadow = Shadow::write(host, tree, daemon.dialect.unwrap_or(&usual))?;
-    let court = Court {
-        tree,
-        key: spare_host_key(host, &shadow)?,
-        shadow: &shadow,
-        program,
-        options: daemon.options,
-    };
-    connections.iter().map(|connection| court.ask(connection.clone())).collect()
-}
-
-/// A host key made for the occasion, where the real ones can't be read or are not there. On the
-/// running machine root gets none: host keys that are missing keep the real sshd from starting.
-fn spare_host_key(host: &Host, shadow: &Shadow) -> Result<Option<PathBuf>, HostError> {
-    if host.is_live() && rustix::process::geteuid().is_root() {
-        return Ok(None);
+    let options = daemon.options;
+    let kinds = KEY_KINDS.iter();
+    let mut court = Court { tree, key: None, kinds, shadow: &shadow, program, options };
+    if with_spare_key {
+        court.make_next_key()?;
     }
-    let key = shadow.directory().join("host_key");
-    let generator = TrustedProgram::first(&KEY_GENERATORS)?
-        .ok_or_else(|| unasked("ssh-keygen", "not installed, and sshd needs some host key"))?;
-    // ECDSA: quick, and allowed in FIPS mode too.
-    let arguments = ["-q", "-t", "ecdsa", "-N", "", "-C", "", "-f"].map(OsStr::new);
-    let made = generator.run(arguments.into_iter().chain([key.as_os_str()]), LIMIT)?;
-    if made.success() { Ok(Some(key)) } else { Err(unasked(generator.path(), &made.complaint())) }
+    connections.iter().map(|connection| court.ask(connection.clone())).collect()
 }
 
 /// One tree before one sshd.
 struct Court<'a> {
     tree: &'a Tree,
     shadow: &'a Shadow,
+    /// A host key made for the occasion, where the real ones can't be read or don't matter.
     key: Option<PathBuf>,
+    /// The kinds of keys that were not tried yet.
+    kinds: std::slice::Iter<'static, &'static str>,
     program: TrustedProgram,
     options: &'a [OsString],
 }
 
 impl Court<'_> {
+    /// Makes a host key of the next kind that ssh-keygen knows. Gives whether there is one.
+    fn make_next_key(&mut self) -> Result<bool, HostError> {
+        let generator = TrustedProgram::first(&KEY_GENERATORS)?
+            .ok_or_else(|| unasked("ssh-keygen", "not installed, and sshd needs some host key"))?;
+        let mut complaint = None;
+        for kind in self.kinds.by_ref() {
+            let key = self.shadow.directory().join(format!("host_key_{kind}"));
+            let arguments = ["-q", "-t", kind, "-N", "", "-C", "", "-f"].map(OsStr::new);
+            let made = generator.run(arguments.into_iter().chain([key.as_os_str()]), LIMIT)?;
+            if made.success() {
+                self.key = Some(key);
+                return Ok(true);
+            }
+            complaint = Some(made.complaint());
+        }
+        match (complaint, &self.key) {
+            (Some(complaint), None) => Err(unasked(generator.path(), &complaint)),
+            _ => Ok(false),
+        }
+    }
+
     /// Asks until there is an answer. Every way round the loop removes one obstacle for good: an
-    /// attribute that sshd misses, or the missing directory.
-    fn ask(&self, mut connection: Connection) -> Result<Verdict, HostError> {
+    /// attribute that sshd misses, the missing directory, or a kind of host key that sshd has not.
+    fn ask(&mut self, mut connection: Connection) -> Result<Verdict, HostError> {
         let mut made_directory = false;
         loop {
             let output = self.run(&connection)?;
             if output.success() {
                 let text = self.shadow.real_paths(&output.stdout);
-                return Ok(Verdict::Accepted(Dump::parse(&text, self.key.as_deref())));
+                let dump = Dump::parse(&text, self.key.as_deref());
+                return Ok(Verdict::Accepted(Dump { asked: connection, ..dump }));
             }
             let text = self.shadow.real_paths(&output.stderr);
             if connection.supply_missing(&text) {
@@ -146,6 +188,9 @@ impl Court<'_> {
             if let (Some(directory), false) = (missing_directory(&text), made_directory) {
                 made_directory = true;
                 make_separation_directory(directory)?;
+                continue;
+            }
+            if self.key.is_some() && text.contains(NO_KEYS) && self.make_next_key()? {
                 continue;
             }
             if let Some(obstacle) = self.obstacle(&output, &text) {
@@ -184,7 +229,7 @@ impl Court<'_> {
         if text.trim().is_empty() {
             return Some(format!("ended with status {} and said nothing", output.code));
         }
-        let no_keys = self.key.is_some() && text.contains("no hostkeys available");
+        let no_keys = self.key.is_some() && text.contains(NO_KEYS);
         let line = text.lines().find(|line| NOT_THE_TREE.iter().any(|words| line.contains(words)));
         line.map(|line| line.trim().to_owned()).or_else(|| no_keys.then(|| text.trim().to_owned()))
     }

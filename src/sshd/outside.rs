@@ -38,7 +38,7 @@ pub fn paths(
 ) -> BTreeSet<PathBuf> {
     let mut named: BTreeSet<PathBuf> = of_options(options);
     for keyword in KEYWORDS {
-        let values = dump.and_then(|dump| dump.0.get(&keyword.to_ascii_lowercase()));
+        let values = dump.and_then(|dump| dump.values.get(&keyword.to_ascii_lowercase()));
         named.extend(values.into_iter().flatten().map(PathBuf::from));
     }
     for entry in tree.entries.values() {

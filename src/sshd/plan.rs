@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::evaluate::{Evaluation, evaluate};
+use super::evaluate::{Effective, Evaluation, evaluate};
 use super::idle_limit::IdleLimit;
 use super::install::Install;
 use super::judge::{Complaint, Dump, Verdict};
@@ -111,7 +111,7 @@ fn judged(desired: &Desired, observed: &Observed, policy: &Path) -> Plan<Change>
             plan.problems.push(Problem::new(NAME, Severity::Notice, message));
             plan
         }
-        Verdict::Accepted(dump) => match disagreements(desired, &evaluation, dump) {
+        Verdict::Accepted(dump) => match disagreements(desired, &evaluation, observed, dump) {
             problems if problems.is_empty() => correct(desired, observed, policy, &evaluation),
             problems => Plan { settings: as_dumped(desired, dump), problems, changes: Vec::new() },
         },
@@ -136,7 +136,8 @@ fn correct(
     let behind = listener::settings(desired, &observed.freshness);
     let load = observed.service.way().action();
     let changes = if !edits.is_empty() {
-        let expect = Keyword::ALL.map(|keyword| (keyword, outcome.global(keyword).value));
+        let expect =
+            Keyword::ALL.map(|keyword| (keyword, foretold(keyword, &outcome, observed).value));
         let candidate = after.clone();
         let install = Install { edits, candidate, expect: expect.into(), reference: bare };
         vec![Change::Install { install, load }]
@@ -201,10 +202,15 @@ fn left_alone(message: &str) -> String {
 }
 
 /// Where sshd itself says another value than we compute: then we don't know what an edit does.
-fn disagreements(desired: &Desired, evaluation: &Evaluation, dump: &Dump) -> Vec<Problem> {
+fn disagreements(
+    desired: &Desired,
+    evaluation: &Evaluation,
+    observed: &Observed,
+    dump: &Dump,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     for keyword in desired.values.keys() {
-        let computed = evaluation.global(*keyword);
+        let computed = foretold(*keyword, evaluation, observed);
         match dump.value(*keyword) {
             Some(real) if real != computed.value => {
                 let message = format!(
@@ -223,6 +229,15 @@ fn disagreements(desired: &Desired, evaluation: &Evaluation, dump: &Dump) -> Vec
         }
     }
     problems
+}
+
+/// What sshd should answer: the value for the connection that it was asked about. 7.9 and 8.0 insist
+/// on each attribute that a `Match` names, and what we give them then meets patterns like `*`.
+fn foretold(keyword: Keyword, evaluation: &Evaluation, observed: &Observed) -> Effective {
+    let asked = observed.dump().map(|dump| dump.asked.known());
+    asked
+        .and_then(|asked| evaluation.for_connection(keyword, &asked, &observed.dialect))
+        .unwrap_or_else(|| evaluation.global(keyword))
 }
 
 fn as_dumped(desired: &Desired, dump: &Dump) -> Vec<Setting> {

@@ -106,7 +106,7 @@ fn every_pattern_matches_what_it_matches_for_sshd() {
         let ours: Vec<String> = paths.iter().filter_map(|path| user(path)).collect();
         match sshd.dump(&main, "lport=1") {
             Ok(dump) => {
-                let theirs = dump.0.get("allowusers").cloned().unwrap_or_default();
+                let theirs = dump.values.get("allowusers").cloned().unwrap_or_default();
                 assert_eq!(ours, theirs, "{about}");
                 matched += ours.len();
             }

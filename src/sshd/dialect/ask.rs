@@ -8,7 +8,7 @@ use super::{Dialect, Include};
 use crate::host::{Host, HostError};
 use crate::reconcile::Value;
 use crate::sshd::Keyword;
-use crate::sshd::judge::{Connection, Daemon, Verdict, judge_for};
+use crate::sshd::judge::{Daemon, Verdict, judge_with_spare_key};
 use crate::sshd::tree::{Entry, Tree};
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -35,14 +35,14 @@ pub fn ask(host: &Host, daemon: Daemon<'_>) -> Result<Dialect, HostError> {
 }
 
 /// What becomes of a block in a file that is included before any other.
-pub(super) fn include(host: &Host, daemon: Daemon<'_>) -> Result<Include, HostError> {
+pub(in crate::sshd) fn include(host: &Host, daemon: Daemon<'_>) -> Result<Include, HostError> {
     let (main, included) = ("/etc/ssh/sshd_config", "/etc/ssh/included");
     // 8.2 also sets the value of the included block at its start, unless one is set before it.
     let first = format!("ClientAliveInterval {}\nInclude {included}\n", ANSWER - 1);
     let block = format!("Match all\nClientAliveInterval {ANSWER}\n");
     let verdict = judge(host, daemon, &[(main, first), (included, block)])?;
     Ok(match verdict {
-        Some(Verdict::Accepted(dump)) => {
+        Verdict::Accepted(dump) => {
             let value = dump.value(Keyword::ClientAliveInterval);
             if value == Some(Value::Number(ANSWER)) {
                 Include::Sound
@@ -58,15 +58,12 @@ pub(super) fn include(host: &Host, daemon: Daemon<'_>) -> Result<Include, HostEr
 fn takes_true_and_false(host: &Host, daemon: Daemon<'_>) -> Result<bool, HostError> {
     let line = "TCPKeepAlive true\n".to_owned();
     let verdict = judge(host, daemon, &[("/etc/ssh/sshd_config", line)])?;
-    Ok(matches!(verdict, Some(Verdict::Accepted(_))))
+    Ok(matches!(verdict, Verdict::Accepted(_)))
 }
 
-/// What it says of these files, the first of which is the main one.
-fn judge(
-    host: &Host,
-    daemon: Daemon<'_>,
-    files: &[(&str, String)],
-) -> Result<Option<Verdict>, HostError> {
+/// What it says of these files, the first of which is the main one. A host without host keys, as a
+/// golden image is, says nothing about the grammar: sshd gets a key of ours.
+fn judge(host: &Host, daemon: Daemon<'_>, files: &[(&str, String)]) -> Result<Verdict, HostError> {
     let mut entries = BTreeMap::new();
     for (path, text) in files {
         let real = PathBuf::from(path);
@@ -75,6 +72,5 @@ fn judge(
     let main = files.first().map(|(path, _)| PathBuf::from(path)).unwrap_or_default();
     let daemon = Daemon { options: &[], ..daemon };
     let tree = Tree { main, entries };
-    let verdicts = judge_for(host, &tree, daemon, &[Connection::default()])?;
-    Ok(verdicts.into_iter().next())
+    judge_with_spare_key(host, &tree, daemon)
 }

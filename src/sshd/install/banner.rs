@@ -108,7 +108,7 @@ fn speak(address: SocketAddr, source: Option<IpAddr>) -> io::Result<Option<Strin
 
 /// Where a connection would harm no one, or why there is none.
 fn probe(dump: &Dump) -> Result<Probe, String> {
-    let listed = dump.0.get("listenaddress").map(Vec::as_slice).unwrap_or_default();
+    let listed = dump.values.get("listenaddress").map(Vec::as_slice).unwrap_or_default();
     // An address in another routing domain is not reachable from here.
     let addresses: Vec<SocketAddr> = listed.iter().filter_map(|text| text.parse().ok()).collect();
     let mut reachable: Vec<SocketAddr> = addresses.iter().filter_map(on_loopback).collect();

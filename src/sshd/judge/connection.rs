@@ -3,6 +3,7 @@
 use std::{fmt, io};
 
 use crate::host::HostError;
+use crate::sshd::match_criteria;
 
 /// Attributes of a connection, as `sshd -C` takes them. One that is not given matches no block,
 /// from sshd 8.1 on; earlier ones insist on it, see [`Connection::supply_missing`].
@@ -68,6 +69,26 @@ impl Connection {
             });
         }
         Ok(self.to_string())
+    }
+
+    /// The same as the evaluation knows connections. The account that we ask about does not exist,
+    /// and so is in no group.
+    #[must_use]
+    pub fn known(&self) -> match_criteria::Connection {
+        let text = |name: &str| {
+            let found = self.attributes.iter().find(|(given, _)| *given == name);
+            found.map(|(_, value)| value.clone().into_bytes())
+        };
+        let port = self.attributes.iter().find(|(name, _)| *name == "lport");
+        match_criteria::Connection {
+            user: text("user"),
+            groups: Some(Vec::new()),
+            host: text("host"),
+            address: text("addr"),
+            local_address: text("laddr"),
+            local_port: port.and_then(|(_, value)| value.parse().ok()),
+            rdomain: text("rdomain"),
+        }
     }
 
     /// Adds the attribute that sshd says it misses, as sshd up to 8.0 does for every criterion:

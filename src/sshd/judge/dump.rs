@@ -5,11 +5,17 @@ use std::path::Path;
 
 use crate::reconcile::Value;
 use crate::sshd::Keyword;
+use crate::sshd::judge::Connection;
 
 /// What `sshd -T` printed: the values of each keyword in the order of their lines. Keywords are in
 /// lower case, because sshd prints them so only up to 10.4 (`ClientAliveInterval` from 10.5 on).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Dump(pub BTreeMap<String, Vec<String>>);
+pub struct Dump {
+    /// The values by keyword.
+    pub values: BTreeMap<String, Vec<String>>,
+    /// The connection that they are for: the one that was asked about, with what sshd missed in it.
+    pub asked: Connection,
+}
 
 impl Dump {
     /// Reads the printed lines. `spare_key` is the host key made for the occasion, which is no
@@ -27,7 +33,7 @@ impl Dump {
             }
             values.entry(keyword).or_default().push(value.to_owned());
         }
-        Self(values)
+        Self { values, asked: Connection::default() }
     }
 
     /// The value of a keepalive keyword. `None` when sshd did not print it or not in a form known.
@@ -46,7 +52,7 @@ impl Dump {
     /// The first value of any keyword, given in lower case.
     #[must_use]
     pub fn first(&self, keyword: &str) -> Option<&str> {
-        self.0.get(keyword)?.first().map(String::as_str)
+        self.values.get(keyword)?.first().map(String::as_str)
     }
 
     /// What an edit of keepalive settings must not have changed: every other keyword whose values
@@ -54,16 +60,16 @@ impl Dump {
     #[must_use]
     pub fn foreign_changes(&self, after: &Self) -> Vec<String> {
         let governed = Keyword::ALL.map(|keyword| keyword.name().to_ascii_lowercase());
-        let keywords: BTreeSet<&String> = self.0.keys().chain(after.0.keys()).collect();
+        let keywords: BTreeSet<&String> = self.values.keys().chain(after.values.keys()).collect();
         keywords
             .into_iter()
             .filter(|keyword| !governed.contains(keyword))
-            .filter(|keyword| self.0.get(*keyword) != after.0.get(*keyword))
+            .filter(|keyword| self.values.get(*keyword) != after.values.get(*keyword))
             .map(|keyword| format!("{keyword}: {} → {}", self.show(keyword), after.show(keyword)))
             .collect()
     }
 
     fn show(&self, keyword: &str) -> String {
-        self.0.get(keyword).map_or_else(|| "(none)".to_owned(), |values| values.join(", "))
+        self.values.get(keyword).map_or_else(|| "(none)".to_owned(), |values| values.join(", "))
     }
 }

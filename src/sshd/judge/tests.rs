@@ -2,7 +2,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Complaint, Connection, Daemon, Dump, Verdict, judge, judge_for, words};
+use super::{
+    Complaint, Connection, Daemon, Dump, Verdict, ask_each, judge, judge_for, judge_with_spare_key,
+    words,
+};
 use crate::host::Host;
 use crate::host::program::TrustedProgram;
 use crate::host::wait::wait_until;
@@ -54,7 +57,7 @@ fn an_accepted_tree_has_the_values_that_sshd_would_use() {
     assert_eq!(dump.value(Keyword::ClientAliveInterval), Some(Value::Number(90)));
     assert_eq!(dump.value(Keyword::ClientAliveCountMax), Some(Value::Number(3)));
     assert_eq!(dump.value(Keyword::TcpKeepAlive), Some(Value::Bool(false)));
-    assert!(dump.0.values().flatten().all(|value| !value.contains("keepalive-policy")));
+    assert!(dump.values.values().flatten().all(|value| !value.contains("keepalive-policy")));
 }
 
 #[test]
@@ -213,29 +216,86 @@ fn text_of_other_versions_is_placed_too() {
     }
 }
 
-/// sshd up to 8.0 dies of the first criterion for which the question has no attribute.
-#[test]
-fn an_sshd_that_insists_on_attributes_gets_them() {
+/// A program in front of the real sshd that runs `script` first, and the directory that it is in.
+fn stand_in(script: &str) -> (tempfile::TempDir, Program) {
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("sshd");
-    let script = "for a in user addr; do case \"$*\" in *$a=*) ;; *)\n\
-                  echo \"'Match $a' in configuration but '$a' not in connection test \
-                  specification.\" >&2; exit 255;; esac; done\nexec /usr/sbin/sshd \"$@\"\n";
+    let script = format!("{script}\nexec /usr/sbin/sshd \"$@\"\n");
     #[expect(clippy::disallowed_methods, reason = "a file of the test's own directory")]
     std::fs::write(directory.path().join("sshd.sh"), script).unwrap();
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stand-in.c");
     let arguments = ["-o".as_ref(), program.as_os_str(), source.as_ref()];
     assert!(Host::run("cc".as_ref(), arguments, Duration::from_secs(20)).unwrap().success());
     let program = Program::Known(TrustedProgram::at(&program).unwrap());
-    let daemon = Daemon { program: &program, ..Daemon::default() };
-    let tree = tree(&[(MAIN, "Match User bob\nClientAliveInterval 7\nMatch Address *\n")]);
-    // A program that was just written is busy while a fork of another test still has it open.
+    (directory, program)
+}
+
+/// A program that was just written is busy while a fork of another test still has it open.
+fn answer(text: &str, program: &Program) -> Dump {
+    let daemon = Daemon { program, ..Daemon::default() };
+    let tree = tree(&[(MAIN, text)]);
+    let connections = [Connection::default()];
     let verdicts = wait_until(Duration::from_secs(20), || {
-        judge_for(&image(), &tree, daemon, &[Connection::default()]).ok()
+        ask_each(&image(), &tree, daemon, &connections, true).ok()
     });
-    let verdict = verdicts.unwrap().into_iter().next().unwrap();
-    let value = accepted(verdict).value(Keyword::ClientAliveInterval);
-    assert_eq!(value, Some(Value::Number(0)));
+    accepted(verdicts.unwrap().into_iter().next().unwrap())
+}
+
+/// sshd up to 8.0 dies of the first criterion for which the question has no attribute.
+#[test]
+fn an_sshd_that_insists_on_attributes_gets_them() {
+    let (_directory, program) = stand_in(
+        "for a in user addr; do case \"$*\" in *$a=*) ;; *)\n\
+         echo \"'Match $a' in configuration but '$a' not in connection test specification.\" >&2\n\
+         exit 255;; esac; done",
+    );
+    let text = "Match User bob\nClientAliveInterval 7\nMatch Address *\nClientAliveCountMax 9\n";
+    let dump = answer(text, &program);
+    assert_eq!(dump.value(Keyword::ClientAliveInterval), Some(Value::Number(0)));
+    // What we give meets the pattern of the other block, and the answer says for which connection.
+    assert_eq!(dump.value(Keyword::ClientAliveCountMax), Some(Value::Number(9)));
+    let asked = dump.asked.to_string();
+    assert_eq!(asked, "lport=1,user=keepalive-policy-nobody,addr=192.0.2.1");
+    let known = dump.asked.known();
+    assert_eq!(known.user.as_deref(), Some(b"keepalive-policy-nobody".as_slice()));
+    assert_eq!((known.local_port, known.host), (Some(1), None));
+}
+
+/// One that was built without ECDSA, or without that and ed25519, has no key with ours.
+#[test]
+fn an_sshd_that_has_not_a_kind_of_key_gets_another() {
+    for refused in ["*_key_ecdsa*", "*_key_ecdsa*|*_key_ed25519*"] {
+        let (_directory, program) = stand_in(&format!(
+            "case \"$*\" in {refused}) echo 'sshd: no hostkeys available -- exiting.' >&2\n\
+             exit 1;; esac",
+        ));
+        let dump = answer("ClientAliveInterval 7\n", &program);
+        assert_eq!(dump.value(Keyword::ClientAliveInterval), Some(Value::Number(7)));
+        let ours = dump.values.get("hostkey").into_iter().flatten();
+        assert_eq!(ours.filter(|key| key.contains("host_key_")).count(), 0);
+    }
+    let (_directory, program) =
+        stand_in("echo 'sshd: no hostkeys available -- exiting.' >&2; exit 1");
+    let daemon = Daemon { program: &program, ..Daemon::default() };
+    let error = wait_until(Duration::from_secs(20), || {
+        let verdict = judge_with_spare_key(&image(), &tree(&[(MAIN, "")]), daemon);
+        verdict.err().map(|error| error.to_string()).filter(|text| text.contains("hostkeys"))
+    });
+    assert!(error.is_some(), "an sshd without any key says nothing about its grammar");
+}
+
+/// A golden image has no host keys, and root's question about it is not asked with a spare one.
+#[test]
+fn a_question_about_sshd_itself_always_has_a_key() {
+    let (_directory, program) = stand_in(
+        "case \"$*\" in *host_key_*) ;; *)\n\
+         echo 'sshd: no hostkeys available -- exiting.' >&2; exit 1;; esac",
+    );
+    let daemon = Daemon { program: &program, ..Daemon::default() };
+    let include = wait_until(Duration::from_secs(20), || {
+        crate::sshd::dialect::ask::include(&Host::live(), daemon).ok()
+    });
+    assert_eq!(include, Some(crate::sshd::dialect::Include::Sound));
 }
 
 #[test]
@@ -275,7 +335,7 @@ fn a_dump_of_either_face_is_read() {
         assert_eq!(dump.value(Keyword::ClientAliveInterval), Some(Value::Number(90)));
         assert_eq!(dump.value(Keyword::TcpKeepAlive), Some(Value::Bool(false)));
         assert_eq!(dump.value(Keyword::ClientAliveCountMax), None);
-        assert_eq!(dump.0["port"], ["22", "2222"]);
+        assert_eq!(dump.values["port"], ["22", "2222"]);
     }
     assert_eq!(old.foreign_changes(&new), Vec::<String>::new());
     let other = Dump::parse("port 22\nbanner none\n", None);

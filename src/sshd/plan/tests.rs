@@ -89,7 +89,8 @@ pub(super) fn ask(observed: &mut Observed) {
     observed.verdict = if complaints.is_empty() {
         let value = |keyword: Keyword| vec![evaluation.global(keyword).value.to_string()];
         let name = |keyword: Keyword| keyword.name().to_ascii_lowercase();
-        Verdict::Accepted(Dump(Keyword::ALL.map(|one| (name(one), value(one))).into()))
+        let values = Keyword::ALL.map(|one| (name(one), value(one))).into();
+        Verdict::Accepted(Dump { values, ..Dump::default() })
     } else {
         Verdict::Refused(complaints)
     };
@@ -304,7 +305,7 @@ fn a_refused_tree_without_anything_of_ours_is_not_our_business() {
 fn where_sshd_says_otherwise_nothing_is_edited() {
     let mut seen = observed(&[(MAIN, "ClientAliveInterval 5\n")]);
     let Verdict::Accepted(dump) = &mut seen.verdict else { panic!() };
-    dump.0.insert("clientaliveinterval".to_owned(), vec!["9".to_owned()]);
+    dump.values.insert("clientaliveinterval".to_owned(), vec!["9".to_owned()]);
     let plan = planned(&desired(MatchBlocks::Override), &seen);
     assert_eq!(plan.changes, []);
     assert_eq!(
@@ -316,6 +317,33 @@ fn where_sshd_says_otherwise_nothing_is_edited() {
         ]
     );
     assert_eq!(plan.settings[1].effective, Some(Value::Number(9)));
+}
+
+/// 7.9 and 8.0 insist on a user as soon as a block names one, and any user meets `*`.
+#[test]
+fn an_answer_is_compared_for_the_connection_that_was_asked_about() {
+    for pattern in ["*", "*,!x"] {
+        let text =
+            format!("ClientAliveInterval 120\nMatch User {pattern}\nClientAliveInterval 9\n");
+        let mut seen = observed(&[(MAIN, &text)]);
+        seen.dialect = Dialect::of(7, 9);
+        let Verdict::Accepted(dump) = &mut seen.verdict else { panic!() };
+        dump.values.insert("clientaliveinterval".to_owned(), vec!["9".to_owned()]);
+        dump.asked = dump.asked.clone().with("user", "keepalive-policy-nobody");
+        let plan = planned(&desired(MatchBlocks::Report), &seen);
+        let rows = plan.settings.iter().filter(|one| one.name == "ClientAliveInterval");
+        let found: Vec<_> = rows.map(|one| (one.context.as_str(), one.effective)).collect();
+        let block = format!("Match User {pattern}");
+        assert_eq!(
+            found,
+            [("global", Some(Value::Number(120))), (block.as_str(), Some(Value::Number(9))),]
+        );
+        assert!(!messages(&plan).iter().any(|message| message.starts_with("Blocked")));
+        let plan = planned(&desired(MatchBlocks::Override), &seen);
+        let Change::Install { install, .. } = &plan.changes[0] else { panic!() };
+        // Without Include nothing beats the block, and sshd's answer after the edit is still its 9.
+        assert_eq!(install.expect[&Keyword::ClientAliveInterval], Value::Number(9));
+    }
 }
 
 #[test]

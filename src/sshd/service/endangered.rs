@@ -90,7 +90,7 @@ impl Sockets {
 
 /// The addresses of `sshd -T` that can be told: not those of another routing domain or link.
 pub(super) fn addresses(dump: &Dump) -> BTreeSet<SocketAddr> {
-    let listed = dump.0.get("listenaddress").map(Vec::as_slice).unwrap_or_default();
+    let listed = dump.values.get("listenaddress").map(Vec::as_slice).unwrap_or_default();
     listed.iter().filter_map(|address| address.parse().ok()).collect()
 }
 

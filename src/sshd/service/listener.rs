@@ -134,7 +134,7 @@ impl Traces {
 /// The ports of `sshd -T`: those of `listenaddress [::]:22`, or of `port 22` where there is none.
 #[must_use]
 pub fn ports(dump: &Dump) -> BTreeSet<u16> {
-    let values = |keyword: &str| dump.0.get(keyword).map(Vec::as_slice).unwrap_or_default();
+    let values = |keyword: &str| dump.values.get(keyword).map(Vec::as_slice).unwrap_or_default();
     let ports: BTreeSet<u16> =
         values("listenaddress").iter().filter_map(|address| port(address)).collect();
     if ports.is_empty() {
