@@ -62,6 +62,9 @@ pub struct File {
     pub being_written: bool,
 }
 
+/// What an image has not, and the host has that is booted from it. A link there leads to something.
+const AT_RUN_TIME: [&str; 3] = ["/dev", "/proc", "/sys"];
+
 /// Who writes a file in one go is done within this time.
 const SETTLED: Duration = Duration::from_millis(250);
 
@@ -108,7 +111,9 @@ impl Host {
             Err(Errno::NOENT | Errno::NOTDIR)
                 if !resolved.links.is_empty() && self.is_link(path) =>
             {
-                return Ok(Node::Dangling);
+                let is_there_once_booted =
+                    !self.is_live() && AT_RUN_TIME.iter().any(|top| resolved.path.starts_with(top));
+                return Ok(if is_there_once_booted { Node::Special } else { Node::Dangling });
             }
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Node::Missing),
             Err(error) => return Err(error).on(path, "cannot read"),

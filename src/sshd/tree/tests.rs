@@ -97,7 +97,7 @@ fn all_that_could_be_included_is_read() {
             "/etc/ssh/d/a.conf",
             "/etc/ssh/d/gone.conf@",
             "/etc/ssh/d/linked.conf",
-            "/etc/ssh/d/masked.conf@",
+            "/etc/ssh/d/masked.conf",
             "/etc/ssh/e/",
             "/etc/ssh/sshd_config",
             "/opt/",
