@@ -1,5 +1,6 @@
 //! What sshd writes over its command line: `sshd: bob [priv]`, `sshd: bob@pts/0`,
-//! `sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups`; since 9.8 `sshd-session: …`.
+//! `sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups`; since 9.8 `sshd-session: …`,
+//! and since 10.5 `sshd-session: bob [postauth]`.
 
 /// Whether it is a listener's: older ones keep their command line.
 #[must_use]
@@ -11,7 +12,8 @@ pub fn is_listener(title: &str) -> bool {
 #[must_use]
 pub fn user(title: &str) -> Option<&str> {
     let body = body(title)?;
-    let name = match body.strip_suffix(" [priv]") {
+    let named = [" [priv]", " [postauth]"].iter().find_map(|role| body.strip_suffix(role));
+    let name = match named {
         Some(name) => name,
         // A name may have an @ of its own.
         None if !body.ends_with(']') => body.rsplit_once('@')?.0,
@@ -36,6 +38,11 @@ mod tests {
             ("sshd: root@notty", false, Some("root")),
             ("sshd-session: eve@corp.example [priv]", false, Some("eve@corp.example")),
             ("sshd-session: eve@corp.example@pts/3", false, Some("eve@corp.example")),
+            ("sshd-session: bob [postauth]", false, Some("bob")),
+            ("sshd-session: eve@corp.example [postauth]", false, Some("eve@corp.example")),
+            ("sshd-session: unknown [postauth]", false, None),
+            ("sshd-session: bob [net]", false, None),
+            ("sshd-session: [accepted]", false, None),
             ("sshd: [accepted]", false, None),
             ("sshd: bob [net]", false, None),
             ("sshd: unknown [priv]", false, None),
