@@ -233,7 +233,10 @@ impl Resource for SshClient {
 
     fn observe(&self, host: &Host) -> Result<Observed, ObserveError> {
         let mut observed = self.look(host, judge::dialect()?)?;
-        observed.verdict = judge::judge(host, &observed.tree, &observed.reading, &[judge::NOBODY])?;
+        observed.verdict = match observed.dialect.too_old() {
+            Some(why) => judge::Verdict::Unasked(why),
+            None => judge::judge(host, &observed.tree, &observed.reading, &[judge::NOBODY])?,
+        };
         if self.whose == Whose::Everybodys {
             observed.homes = homes::read(host, &observed.dialect)?;
         }

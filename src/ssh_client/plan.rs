@@ -100,9 +100,12 @@ fn unjudged(values: &BTreeMap<Keyword, Value>, observed: &Observed) -> Option<Pr
     Some(Problem::new(NAME, severity, message))
 }
 
-/// Why nothing is edited: ssh ends with an error for every host, in its own words, for another
+/// Why nothing is edited: ssh is too old, or it ends with an error for every host, in its own words, for another
 /// reason than a file of ours.
 fn refusals(observed: &Observed) -> Option<Vec<Problem>> {
+    if let Some(why) = observed.dialect.too_old() {
+        return Some(vec![Problem::new(NAME, Severity::Blocked, why)]);
+    }
     let Verdict::Refused(complaints) = &observed.verdict else { return None };
     let base = read(&place::without_ours(observed), &observed.dialect);
     let ours = !observed.reading.refusals.is_empty() && base.refusals.is_empty();

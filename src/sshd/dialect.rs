@@ -29,6 +29,9 @@ pub enum Include {
 /// The release from which on we expect sshd to take `true` and `false` where it can't be asked.
 const TRUE_AND_FALSE: (u16, u16) = (10, 5);
 
+/// The oldest release whose rules we know: Debian 10's.
+const OLDEST: (u16, u16) = (7, 9);
+
 impl Default for Dialect {
     /// Debian 12's, whose rules most of the supported releases share.
     fn default() -> Self {
@@ -97,6 +100,19 @@ impl Dialect {
         let (minor, _) = number(after.strip_prefix(b".")?)?;
         let release = rest.split(|byte| matches!(byte, b',' | b'\n')).next()?.to_vec();
         Some(Self::new((major, minor), release))
+    }
+
+    /// Why the files of a release as old as this are neither judged nor edited.
+    #[must_use]
+    pub fn too_old(&self) -> Option<String> {
+        let (major, minor) = OLDEST;
+        (self.version < OLDEST).then(|| {
+            format!(
+                "{} is older than OpenSSH {major}.{minor}, the oldest release that is supported; its \
+                 files are neither judged nor edited",
+                String::from_utf8_lossy(&self.release)
+            )
+        })
     }
 
     /// Major and minor number of the upstream version.
@@ -270,6 +286,19 @@ mod tests {
             let found = found.as_ref().map(|dialect| (dialect.version, dialect.release()));
             assert_eq!(found, expected.map(|(version, release)| (version, release.as_bytes())));
         }
+    }
+
+    #[test]
+    fn releases_before_debian_10s_are_too_old() {
+        for (major, minor, old) in
+            [(3, 9, true), (7, 4, true), (7, 8, true), (7, 9, false), (8, 0, false), (10, 6, false)]
+        {
+            assert_eq!(Dialect::of(major, minor).too_old().is_some(), old, "{major}.{minor}");
+        }
+        let vendors = Dialect::from_banner(b"OpenSSH_7.4p1, OpenSSL 1.0.2k-fips").unwrap();
+        let why = "OpenSSH_7.4p1 is older than OpenSSH 7.9, the oldest release that is supported; \
+                   its files are neither judged nor edited";
+        assert_eq!(vendors.too_old().as_deref(), Some(why));
     }
 
     #[test]

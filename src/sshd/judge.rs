@@ -120,6 +120,9 @@ fn ask_each(
     connections: &[Connection],
     with_spare_key: bool,
 ) -> Result<Vec<Verdict>, HostError> {
+    if let Some(why) = daemon.dialect.and_then(Dialect::too_old) {
+        return Ok(vec![Verdict::Unasked(why); connections.len()]);
+    }
     let program = match daemon.program.find() {
         Ok(Some(program)) => program,
         Ok(None) => return Ok(vec![Verdict::NoSshd; connections.len()]),

@@ -42,19 +42,19 @@ impl Release {
         if (Self(9, 2)..Self(9, 5)).contains(&self) { 2 } else { 1 }
     }
 
-    /// How often sshd sends the same question: 7.6 to 7.9 send each one twice, 0.1 s apart, and
-    /// count both (measured on 7.9: 3.0, 3.1, 6.0 and 6.1 s with an interval of 3 s).
+    /// How often sshd sends the same question: 7.9 sends each one twice, 0.1 s apart, and
+    /// counts both (measured on 7.9: 3.0, 3.1, 6.0 and 6.1 s with an interval of 3 s).
     #[must_use]
     pub fn questions_at_a_time(self) -> u32 {
-        if (Self(7, 6)..Self(8, 0)).contains(&self) { 2 } else { 1 }
+        if self < Self(8, 0) { 2 } else { 1 }
     }
 
     /// Whether sshd asks a silent client while it has something to send more often than every
-    /// interval. 7.6 to 9.1 do (upstream commit b60ff2005); since 9.2 each wake-up of sshd itself
+    /// interval. Up to 9.1 it does (upstream commit b60ff2005); since 9.2 each wake-up of sshd itself
     /// starts the wait anew.
     #[must_use]
     pub fn sshd_asks_while_writing(self) -> bool {
-        (Self(7, 6)..Self(9, 2)).contains(&self)
+        self < Self(9, 2)
     }
 
     /// The same for ssh and a silent server: since 8.4 (upstream commit f11b23346).

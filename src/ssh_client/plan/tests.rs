@@ -1,12 +1,15 @@
+use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use crate::host::Host;
 use crate::policy::SshConfig;
 use crate::reconcile::{Mode, Report, Resource, Severity, Value, reconcile};
 use crate::ssh_client::judge::Verdict;
 use crate::ssh_client::tree::UserFile;
-use crate::ssh_client::{SshClient, Whose};
+use crate::ssh_client::{Keyword, SshClient, Whose};
+use crate::sshd::dialect::Dialect;
 
 const DROP_IN: &str = "etc/ssh/ssh_config.d/00-keepalive-policy.conf";
 
@@ -282,6 +285,20 @@ fn a_users_own_blocks_that_say_otherwise_are_told_and_stay() {
                     declared: a block of its own comes before the defaults, and stays";
     assert_eq!(told(&done), [expected]);
     assert!(tree.get("home/alice/.ssh/config").unwrap().starts_with(config));
+}
+
+#[test]
+fn of_an_ssh_that_is_too_old_nothing_is_edited() {
+    let tree = Tree::new(INCLUDES);
+    let host = Host::at(tree.0.path());
+    let mut observed = SshClient::default().observe(&host).unwrap();
+    observed.dialect = Dialect::of(7, 4).of_client();
+    let values = BTreeMap::from([(Keyword::ServerAliveInterval, Value::Number(120))]);
+    let plan = super::plan(&values, &observed, Path::new("/p.toml"));
+    assert_eq!(plan.changes, []);
+    let found: Vec<_> =
+        plan.problems.iter().map(|one| (one.severity, one.message.as_str())).collect();
+    assert_eq!(found, [(Severity::Blocked, observed.dialect.too_old().unwrap().as_str())]);
 }
 
 /// A pass of the daemon costs no process where nothing is declared.

@@ -25,6 +25,9 @@ pub fn ask(host: &Host, daemon: Daemon<'_>) -> Result<Dialect, HostError> {
     let said = program.run(["-V"], LIMIT)?;
     let banner = [said.stderr, said.stdout].concat();
     let mut dialect = Dialect::from_banner(&banner).unwrap_or_default();
+    if dialect.too_old().is_some() {
+        return Ok(dialect);
+    }
     if dialect.needs_asking() {
         dialect.include = include(host, daemon)?;
     }

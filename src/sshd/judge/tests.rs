@@ -345,6 +345,15 @@ fn a_dump_of_either_face_is_read() {
 }
 
 #[test]
+fn an_sshd_that_is_too_old_is_not_asked() {
+    let dialect = crate::sshd::dialect::Dialect::of(7, 4);
+    let daemon = Daemon { dialect: Some(&dialect), ..Daemon::default() };
+    let verdicts =
+        judge_for(&image(), &tree(&[(MAIN, "Foo 1\n")]), daemon, &[Connection::default()]).unwrap();
+    assert_eq!(verdicts, [Verdict::Unasked(dialect.too_old().unwrap())]);
+}
+
+#[test]
 fn a_program_that_must_not_be_run_is_not() {
     let why = "ssh.service: its ExecStart= is a script".to_owned();
     let program = Program::Unknown(why.clone());

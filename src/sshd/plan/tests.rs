@@ -347,6 +347,17 @@ fn an_answer_is_compared_for_the_connection_that_was_asked_about() {
 }
 
 #[test]
+fn of_an_sshd_that_is_too_old_nothing_is_edited() {
+    let mut seen = observed(&[(MAIN, "ClientAliveInterval 5\n")]);
+    seen.dialect = Dialect::of(7, 4);
+    let why = seen.dialect.too_old().unwrap();
+    seen.verdict = Verdict::Unasked(why.clone());
+    let plan = planned(&desired(MatchBlocks::Override), &seen);
+    assert_eq!(plan.changes, []);
+    assert_eq!(messages(&plan), [format!("Blocked {why}")]);
+}
+
+#[test]
 fn without_sshd_there_is_nothing_to_govern() {
     let mut seen = observed(&[(MAIN, "ClientAliveInterval 5\n")]);
     seen.verdict = Verdict::NoSshd;

@@ -206,7 +206,7 @@ fn a_vendors_file_gets_a_drop_in_or_nothing() {
 
 #[test]
 fn releases_without_a_way_to_beat_blocks_report_them() {
-    for (version, main) in [((8, 2), format!("{INCLUDE}{BOB}")), ((7, 4), BOB.to_owned())] {
+    for (version, main) in [((8, 2), format!("{INCLUDE}{BOB}")), ((7, 9), BOB.to_owned())] {
         let mut seen = observed(&[(MAIN, &main)]);
         seen.dialect = Dialect::of(version.0, version.1);
         let (_, problems) = corrected(&seen, &desired(MatchBlocks::Override));
