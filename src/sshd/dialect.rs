@@ -12,6 +12,7 @@ pub struct Dialect {
     release: Vec<u8>,
     client: bool,
     include: Include,
+    relative_includes: bool,
     true_and_false: bool,
 }
 
@@ -28,6 +29,10 @@ pub enum Include {
 
 /// The release from which on we expect sshd to take `true` and `false` where it can't be asked.
 const TRUE_AND_FALSE: (u16, u16) = (10, 5);
+
+/// Builds the path of a relative `Include` from the wrong variable, and so never reads the file
+/// (`servconf.c` 8.2, line 1980). Whether a vendor mended that is asked.
+const WITHOUT_RELATIVE_INCLUDES: (u16, u16) = (8, 2);
 
 /// The oldest release whose rules we know: Debian 10's.
 const OLDEST: (u16, u16) = (7, 9);
@@ -53,7 +58,8 @@ impl Dialect {
             _ => Include::Sound,
         };
         let true_and_false = version >= TRUE_AND_FALSE;
-        Self { version, release, client: false, include, true_and_false }
+        let relative_includes = version != WITHOUT_RELATIVE_INCLUDES;
+        Self { version, release, client: false, include, relative_includes, true_and_false }
     }
 
     /// The same release's ssh, which has the grammar in common with sshd but for a few details.
@@ -248,6 +254,18 @@ impl Dialect {
     #[must_use]
     pub const fn include(&self) -> Include {
         self.include
+    }
+
+    /// Whether sshd reads the files of an `Include` whose pattern is relative to `/etc/ssh`.
+    #[must_use]
+    pub const fn reads_relative_includes(&self) -> bool {
+        self.relative_includes
+    }
+
+    /// Whether only sshd itself can tell that.
+    #[must_use]
+    pub fn must_be_asked_for_relative_includes(&self) -> bool {
+        self.version == WITHOUT_RELATIVE_INCLUDES
     }
 
     /// Whether a vendor may have changed what becomes of `Include`: Red Hat gave it to its 8.0.

@@ -96,11 +96,14 @@ pub fn judge_for(
     // On the running machine root's question gets no spare key: host keys that are missing keep the
     // real sshd from starting.
     let has_own_keys = host.is_live() && rustix::process::geteuid().is_root();
-    ask_each(host, tree, daemon, connections, !has_own_keys)
+    let usual = Dialect::default();
+    let dialect = daemon.dialect.unwrap_or(&usual);
+    let shadow = || Shadow::write(host, tree, dialect);
+    ask_each(tree, daemon, connections, !has_own_keys, shadow)
 }
 
 /// Asks `daemon` what it makes of `tree`, whether or not there are host keys to start with: for a
-/// question about sshd itself.
+/// question about sshd itself. `rewrite` makes the copy of a file, as for [`Shadow::write_as`].
 ///
 /// # Errors
 /// As [`judge_for`], and where sshd takes no kind of host key that we can make.
@@ -108,17 +111,19 @@ pub fn judge_with_spare_key(
     host: &Host,
     tree: &Tree,
     daemon: Daemon<'_>,
+    rewrite: impl Fn(&Path, &[u8], &[u8]) -> Vec<u8>,
 ) -> Result<Verdict, HostError> {
-    let verdicts = ask_each(host, tree, daemon, &[Connection::default()], true)?;
+    let shadow = || Shadow::write_as(host, tree, rewrite);
+    let verdicts = ask_each(tree, daemon, &[Connection::default()], true, shadow)?;
     Ok(verdicts.into_iter().next().unwrap_or(Verdict::NoSshd))
 }
 
 fn ask_each(
-    host: &Host,
     tree: &Tree,
     daemon: Daemon<'_>,
     connections: &[Connection],
     with_spare_key: bool,
+    shadow: impl FnOnce() -> Result<Shadow, HostError>,
 ) -> Result<Vec<Verdict>, HostError> {
     if let Some(why) = daemon.dialect.and_then(Dialect::too_old) {
         return Ok(vec![Verdict::Unasked(why); connections.len()]);
@@ -128,8 +133,7 @@ fn ask_each(
         Ok(None) => return Ok(vec![Verdict::NoSshd; connections.len()]),
         Err(why) => return Ok(vec![Verdict::Unasked(why); connections.len()]),
     };
-    let usual = Dialect::default();
-    let shadow = Shadow::write(host, tree, daemon.dialect.unwrap_or(&usual))?;
+    let shadow = shadow()?;
     let options = daemon.options;
     let kinds = KEY_KINDS.iter();
     let mut court = Court { tree, key: None, kinds, shadow: &shadow, program, options };

@@ -1,7 +1,7 @@
 //! Asking an sshd for its grammar.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Dialect, Include};
@@ -9,6 +9,7 @@ use crate::host::{Host, HostError};
 use crate::reconcile::Value;
 use crate::sshd::Keyword;
 use crate::sshd::judge::{Daemon, Verdict, judge_with_spare_key};
+use crate::sshd::syntax::prefix_includes;
 use crate::sshd::tree::{Entry, Tree};
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -30,6 +31,9 @@ pub fn ask(host: &Host, daemon: Daemon<'_>) -> Result<Dialect, HostError> {
     }
     if dialect.needs_asking() {
         dialect.include = include(host, daemon)?;
+    }
+    if dialect.must_be_asked_for_relative_includes() {
+        dialect.relative_includes = reads_relative_includes(host, daemon)?;
     }
     if dialect.must_be_asked_for_words() {
         dialect.true_and_false = takes_true_and_false(host, daemon)?;
@@ -57,6 +61,31 @@ pub(in crate::sshd) fn include(host: &Host, daemon: Daemon<'_>) -> Result<Includ
     })
 }
 
+/// Whether it finds a file of the shadow by a pattern that is relative to `/etc/ssh`, and so leads
+/// there from `/`. The shadow has it as it stands: an absolute pattern would be read in any case.
+pub(in crate::sshd) fn reads_relative_includes(
+    host: &Host,
+    daemon: Daemon<'_>,
+) -> Result<bool, HostError> {
+    let included = "/etc/ssh/included";
+    let main = "/etc/ssh/sshd_config";
+    let text = format!("ClientAliveInterval {ANSWER}\n");
+    let tree = tree(&[(main, String::new()), (included, text)]);
+    let daemon = Daemon { options: &[], ..daemon };
+    let verdict = judge_with_spare_key(host, &tree, daemon, |path, bytes, prefix| {
+        if path != Path::new(main) {
+            return bytes.to_vec();
+        }
+        [b"Include ../..", prefix, included.as_bytes(), b"\n"].concat()
+    })?;
+    Ok(match verdict {
+        Verdict::Accepted(dump) => {
+            dump.value(Keyword::ClientAliveInterval) == Some(Value::Number(ANSWER))
+        }
+        _ => false,
+    })
+}
+
 /// Whether it takes `true` for `TCPKeepAlive`.
 fn takes_true_and_false(host: &Host, daemon: Daemon<'_>) -> Result<bool, HostError> {
     let line = "TCPKeepAlive true\n".to_owned();
@@ -67,13 +96,18 @@ fn takes_true_and_false(host: &Host, daemon: Daemon<'_>) -> Result<bool, HostErr
 /// What it says of these files, the first of which is the main one. A host without host keys, as a
 /// golden image is, says nothing about the grammar: sshd gets a key of ours.
 fn judge(host: &Host, daemon: Daemon<'_>, files: &[(&str, String)]) -> Result<Verdict, HostError> {
+    let daemon = Daemon { options: &[], ..daemon };
+    judge_with_spare_key(host, &tree(files), daemon, |_, bytes, prefix| {
+        prefix_includes(bytes, prefix, &Dialect::default())
+    })
+}
+
+fn tree(files: &[(&str, String)]) -> Tree {
     let mut entries = BTreeMap::new();
     for (path, text) in files {
         let real = PathBuf::from(path);
         entries.insert(real.clone(), Entry::File { bytes: text.clone().into_bytes(), real });
     }
     let main = files.first().map(|(path, _)| PathBuf::from(path)).unwrap_or_default();
-    let daemon = Daemon { options: &[], ..daemon };
-    let tree = Tree { main, entries };
-    judge_with_spare_key(host, &tree, daemon)
+    Tree { main, entries }
 }

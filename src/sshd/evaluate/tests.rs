@@ -246,7 +246,7 @@ fn options_of_the_command_line_beat_files_but_no_block() {
 
 #[test]
 fn sshd_8_2_forgets_blocks_of_early_includes() {
-    let main = "Include d/*\nMatch User bob\nInclude d/*\n";
+    let main = "Include /etc/ssh/d/*\nMatch User bob\nInclude /etc/ssh/d/*\n";
     let tree = tree(&[("sshd_config", main), ("d/1", "Match all\nClientAliveInterval 7\n")]);
     let contexts = |version: (u16, u16)| {
         let dialect = Dialect::of(version.0, version.1);
@@ -254,6 +254,7 @@ fn sshd_8_2_forgets_blocks_of_early_includes() {
         evaluation.in_blocks.iter().map(|one| one.criteria.len()).collect::<Vec<_>>()
     };
     assert_eq!(contexts((8, 2)), [1]);
+    assert_eq!(contexts((8, 3)), [1]);
     assert_eq!(contexts((8, 4)), [0, 1]);
 }
 

@@ -191,7 +191,8 @@ impl<'a> Walk<'a> {
                 self.refuse(path, line, "Include has an empty argument".to_owned());
                 return Ok(());
             }
-            for file in self.glob(&absolute(pattern)).iter() {
+            let Some(pattern) = absolute(pattern, self.dialect) else { continue };
+            for file in self.glob(&pattern).iter() {
                 self.file(file, &inner, depth + 1)?;
             }
         }
@@ -252,15 +253,17 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// A pattern of an `Include` line as sshd gives it to its glob.
+/// A pattern of an `Include` line as sshd gives it to its glob; `None` for a relative one where sshd
+/// reads none.
 #[must_use]
-pub fn absolute(pattern: &[u8]) -> Vec<u8> {
-    match pattern.first() {
+pub fn absolute(pattern: &[u8], dialect: &Dialect) -> Option<Vec<u8>> {
+    Some(match pattern.first() {
         Some(b'/') => pattern.to_vec(),
         // Taken for absolute, but looked up in the working directory of a service: `/`.
         Some(b'~') => [b"/", pattern].concat(),
+        _ if !dialect.reads_relative_includes() => return None,
         _ => [prefix::DIRECTORY, pattern].concat(),
-    }
+    })
 }
 
 /// Both lists as written, each criterion once.

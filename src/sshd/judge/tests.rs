@@ -2,10 +2,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{
-    Complaint, Connection, Daemon, Dump, Verdict, ask_each, judge, judge_for, judge_with_spare_key,
-    words,
-};
+use super::{Complaint, Connection, Daemon, Dump, Verdict, judge, judge_for, words};
 use crate::host::Host;
 use crate::host::program::TrustedProgram;
 use crate::host::wait::wait_until;
@@ -236,7 +233,7 @@ fn answer(text: &str, program: &Program) -> Dump {
     let tree = tree(&[(MAIN, text)]);
     let connections = [Connection::default()];
     let verdicts = wait_until(Duration::from_secs(20), || {
-        ask_each(&image(), &tree, daemon, &connections, true).ok()
+        judge_for(&image(), &tree, daemon, &connections).ok()
     });
     accepted(verdicts.unwrap().into_iter().next().unwrap())
 }
@@ -278,10 +275,40 @@ fn an_sshd_that_has_not_a_kind_of_key_gets_another() {
         stand_in("echo 'sshd: no hostkeys available -- exiting.' >&2; exit 1");
     let daemon = Daemon { program: &program, ..Daemon::default() };
     let error = wait_until(Duration::from_secs(20), || {
-        let verdict = judge_with_spare_key(&image(), &tree(&[(MAIN, "")]), daemon);
+        let verdict = crate::sshd::dialect::ask::include(&image(), daemon);
         verdict.err().map(|error| error.to_string()).filter(|text| text.contains("hostkeys"))
     });
     assert!(error.is_some(), "an sshd without any key says nothing about its grammar");
+}
+
+/// 8.2 never reads what a relative pattern names, unless a vendor mended it.
+#[test]
+fn an_8_2_is_asked_whether_it_reads_relative_includes() {
+    let version = "if [ \"$1\" = -V ]; then echo OpenSSH_8.2p1 >&2; exit; fi";
+    let deaf = "f=; for a; do [ \"$f\" = -f ] && /bin/sed -i '/^Include [^/]/d' \"$a\"; f=$a; done";
+    for (script, expected) in [(version.to_owned(), true), (format!("{version}\n{deaf}"), false)] {
+        let (_directory, program) = stand_in(&script);
+        let daemon = Daemon { program: &program, ..Daemon::default() };
+        let dialect = wait_until(Duration::from_secs(20), || {
+            crate::sshd::dialect::ask::ask(&image(), daemon).ok()
+        });
+        let dialect = dialect.unwrap();
+        assert_eq!(dialect.version(), (8, 2));
+        assert_eq!(dialect.reads_relative_includes(), expected, "{script}");
+        let main = "Include d/*.conf\nInclude /etc/ssh/e\n";
+        let tree = tree(&[
+            (MAIN, main),
+            ("/etc/ssh/d/a.conf", "ClientAliveInterval 7\n"),
+            ("/etc/ssh/e", "ClientAliveInterval 9\n"),
+        ]);
+        let daemon = Daemon { dialect: Some(&dialect), ..daemon };
+        let verdicts = judge_for(&image(), &tree, daemon, &[Connection::default()]).unwrap();
+        let dump = accepted(verdicts.into_iter().next().unwrap());
+        let computed = crate::sshd::evaluate::evaluate(&tree, &[].into(), &dialect);
+        let value = computed.global(Keyword::ClientAliveInterval).value;
+        assert_eq!(dump.value(Keyword::ClientAliveInterval), Some(value));
+        assert_eq!(value, Value::Number(if expected { 7 } else { 9 }));
+    }
 }
 
 /// A golden image has no host keys, and root's question about it is not asked with a spare one.

@@ -98,7 +98,9 @@ impl Places {
                     continue;
                 }
                 for argument in directive.arguments.unwrap_or_default() {
-                    places.add(&absolute(&argument.bytes));
+                    if let Some(pattern) = absolute(&argument.bytes, dialect) {
+                        places.add(&pattern);
+                    }
                 }
             }
         }

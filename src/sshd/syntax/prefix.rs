@@ -20,6 +20,11 @@ pub fn prefix_includes(bytes: &[u8], prefix: &[u8], dialect: &Dialect) -> Vec<u8
     for directive in directives(bytes, dialect).iter().filter(|d| d.is("Include")) {
         let arguments = directive.arguments.as_deref().unwrap_or_default();
         for pattern in arguments.iter().filter(|argument| !argument.bytes.is_empty()) {
+            let is_relative = !matches!(pattern.bytes.first(), Some(b'/' | b'~'));
+            if is_relative && !dialect.reads_relative_includes() {
+                // Stays as it is, since the sshd that judges does not read it either.
+                continue;
+            }
             result.extend_from_slice(bytes.get(copied..pattern.start).unwrap_or_default());
             result.extend_from_slice(&prefix);
             match pattern.bytes.first() {

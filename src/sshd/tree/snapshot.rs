@@ -108,7 +108,7 @@ impl Reader<'_> {
             .filter(|directive| directive.is("Include"))
             .flat_map(|directive| directive.arguments.unwrap_or_default())
             .filter(|argument| !argument.bytes.is_empty())
-            .map(|argument| absolute(&argument.bytes))
+            .filter_map(|argument| absolute(&argument.bytes, dialect))
             .collect()
     }
 }
