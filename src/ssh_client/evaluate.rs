@@ -56,6 +56,8 @@ pub struct Block {
 pub enum Step {
     /// The line of `blocks[_]`: what it demands is looked at here.
     Enter(usize),
+    /// A file is read here that we can't read, in this block or outside all: it may set anything.
+    Hidden(Option<usize>),
     /// A line that sets something, in a block or outside all.
     Set {
         /// The innermost block.

@@ -169,8 +169,13 @@ fn correct(values: &BTreeMap<Keyword, Value>, observed: &Observed, policy: &Path
 fn rows(values: &BTreeMap<Keyword, Value>, observed: &Observed) -> Vec<Setting> {
     let mut rows = Vec::new();
     for (keyword, value) in values {
+        let hidden = observed.reading.hidden(*keyword);
         let global = observed.reading.global(*keyword);
-        rows.push(row(*keyword, *value, GLOBAL.to_owned(), Some(global)));
+        let global = (!hidden.contains(&None)).then_some(global);
+        rows.push(row(*keyword, *value, GLOBAL.to_owned(), global));
+        for block in hidden.into_iter().flatten() {
+            rows.push(row(*keyword, *value, observed.reading.context(block), None));
+        }
         if observed.tree.user.is_none() {
             let deviations = observed.reading.deviations(*keyword).into_iter();
             rows.extend(

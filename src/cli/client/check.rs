@@ -73,6 +73,7 @@ pub(super) fn run(mine: &Mine<'_>, host: &str) -> u8 {
         computed: found.as_ref().map(|found| found.value),
         source: found.and_then(|found| found.source),
     };
+    let hidden = observed.reading.opaque.first();
     let settings: Vec<Row> =
         observed.reading.values_for(&destination).into_iter().map(row).collect();
     let checked = Checked {
@@ -84,7 +85,14 @@ pub(super) fn run(mine: &Mine<'_>, host: &str) -> u8 {
         settings,
     };
     mine.invocation.print(&checked, || render(&checked));
-    u8::from(!checked.agrees || !checked.compliant)
+    // ssh was asked in our environment, which may lead an Include elsewhere than the caller's.
+    let untold = |row: &Row| row.desired.is_some() && row.computed.is_none();
+    match hidden {
+        Some(source) if checked.settings.iter().any(untold) => complain(&format!(
+            "{source}: what ssh reads there can't be told, and it may set what no earlier line does"
+        )),
+        _ => u8::from(!checked.agrees || !checked.compliant),
+    }
 }
 
 /// `ssh -G HOST`, unless it would run commands, or ends with an error.

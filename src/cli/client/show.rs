@@ -116,7 +116,7 @@ fn aliases(reading: &Reading) -> Vec<String> {
 
 fn why(keyword: Keyword, found: Option<&Effective>, reading: &Reading) -> String {
     let Some(found) = found else {
-        return "depends on what is not known here, such as Match exec".to_owned();
+        return "depends on what is not known here, such as Match exec or an Include that can't be resolved".to_owned();
     };
     let Some(source) = &found.source else {
         let default = found.value == keyword.default_value();

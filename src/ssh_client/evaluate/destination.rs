@@ -51,11 +51,21 @@ impl<T> Slot<T> {
     }
 }
 
+impl<T> Slot<T> {
+    fn hide(&mut self) {
+        if matches!(self, Self::Unset) {
+            *self = Self::Unknown;
+        }
+    }
+}
+
 /// What was collected for a keepalive keyword: the first certain value ends the list.
 #[derive(Debug, Clone, Default)]
 struct Candidates {
     possible: Vec<Effective>,
     decided: bool,
+    /// Whether a file that we can't read comes before the one that decides.
+    hidden: bool,
 }
 
 /// ssh's options while it reads.
@@ -111,6 +121,12 @@ impl Options<'_> {
                     let state = block.map_or(Some(true), |at| active.get(at).copied().flatten());
                     self.set(what, state);
                 }
+                Step::Hidden(block) => {
+                    let state = block.map_or(Some(true), |at| active.get(at).copied().flatten());
+                    if state != Some(false) {
+                        self.hide();
+                    }
+                }
             }
         }
     }
@@ -162,6 +178,18 @@ impl Options<'_> {
         }
     }
 
+    /// Whatever has no value yet may get one from a file that we can't read.
+    fn hide(&mut self) {
+        self.host_name.hide();
+        self.user.hide();
+        self.batch_mode.hide();
+        self.canonicalize.hide();
+        for keyword in Keyword::ALL {
+            let candidates = self.alive.entry(keyword).or_default();
+            candidates.hidden |= !candidates.decided;
+        }
+    }
+
     /// `HostName` with its tokens replaced, or the name as it was given.
     fn expanded_name(&self) -> Option<Vec<u8>> {
         let template = match &self.host_name {
@@ -209,6 +237,9 @@ impl Options<'_> {
 
     fn value(&self, keyword: Keyword) -> Option<Effective> {
         let candidates = self.alive.get(&keyword).cloned().unwrap_or_default();
+        if candidates.hidden {
+            return None;
+        }
         let mut possible = candidates.possible;
         if !candidates.decided {
             possible.push(self.default_of(keyword)?);

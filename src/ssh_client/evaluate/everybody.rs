@@ -77,6 +77,34 @@ impl Reading {
         deviations
     }
 
+    /// Where a file that we can't read may set `keyword` before the line for everybody does: its
+    /// block, or `None` where that is for everybody too.
+    #[must_use]
+    pub fn hidden(&self, keyword: Keyword) -> Vec<Option<usize>> {
+        let mut hidden = Vec::new();
+        for final_pass in [false, true] {
+            if final_pass && !self.wants_final_pass() {
+                break;
+            }
+            for step in &self.steps {
+                match step {
+                    Step::Hidden(block) => match self.holds(*block, final_pass) {
+                        Some(true) => hidden.push(None),
+                        None => hidden.push(*block),
+                        Some(false) => {}
+                    },
+                    Step::Set { block, what: Setting::Alive(found, _) }
+                        if *found == keyword && self.holds(*block, final_pass) == Some(true) =>
+                    {
+                        return hidden;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        hidden
+    }
+
     /// `Host web*`; for a file that is included from a block: `Host web*, Match user bob`.
     #[must_use]
     pub fn context(&self, block: usize) -> String {

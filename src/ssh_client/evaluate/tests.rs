@@ -175,3 +175,30 @@ fn include_needs_no_argument_but_the_line_does() {
         assert_eq!(told(&text, release), expected, "{line} {release:?}");
     }
 }
+
+/// Issue 13: what can't be resolved makes unknown what it could have set first, for those hosts that
+/// it can concern.
+#[test]
+fn an_include_that_cant_be_resolved_hides_what_comes_after_it() {
+    let newer = Dialect::of(10, 0).of_client();
+    let number = |value| Some(Value::Number(value));
+    for (text, web, db) in [
+        ("Include ${HOME}/x\nServerAliveInterval 3\n", None, None),
+        ("ServerAliveInterval 3\nInclude ${HOME}/x\n", number(3), number(3)),
+        ("Host web\nInclude %d/x\nHost *\nServerAliveInterval 3\n", None, number(3)),
+        ("Host db\nServerAliveInterval 2\nMatch all\nInclude ~bob/x\n", None, number(2)),
+        (
+            "Match host web exec x\nInclude %d/x\nMatch all\nServerAliveInterval 3\n",
+            None,
+            number(3),
+        ),
+    ] {
+        let reading = read(&tree(&[(USER, text)]), &newer);
+        assert_eq!((interval(&reading, "web"), interval(&reading, "db")), (web, db), "{text}");
+        assert_eq!(reading.opaque.len(), 1);
+    }
+    let hidden = |text| read(&tree(&[(USER, text)]), &newer).hidden(Keyword::ServerAliveInterval);
+    assert_eq!(hidden("Include %d/x\nServerAliveInterval 3\n"), [None]);
+    assert_eq!(hidden("ServerAliveInterval 3\nInclude %d/x\n"), []);
+    assert_eq!(hidden("Host web\nInclude %d/x\nHost *\nServerAliveInterval 3\n"), [Some(0)]);
+}

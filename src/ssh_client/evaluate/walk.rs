@@ -79,6 +79,9 @@ impl<'a> Walk<'a> {
             let message = format!("Bad owner or permissions on {}", place.path.display());
             return Err(self.fatal(place, None, &message));
         }
+        if matches!(self.tree.entries.get(place.path), Some(Entry::Opaque)) {
+            self.reading.steps.push(Step::Hidden(outer));
+        }
         let directives = self.read(place);
         let mut block = outer;
         for directive in directives.iter() {
@@ -246,6 +249,7 @@ impl<'a> Walk<'a> {
                 Err(Unusable::Unknown) => {
                     let source = Source { file: place.path.to_owned(), line: line.line };
                     self.reading.opaque.push(source);
+                    self.reading.steps.push(Step::Hidden(block));
                 }
             }
         }
