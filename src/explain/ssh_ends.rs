@@ -1,8 +1,9 @@
 //! What the host's own client gives the sessions that it opens, by the values in force.
 
+use std::collections::BTreeMap;
+
 use crate::policy::SshConfig;
 use crate::reconcile::{Problem, Severity, Value};
-use crate::ssh_client::evaluate::Reading;
 use crate::ssh_client::judge::Verdict;
 use crate::ssh_client::{Keyword, Observed, overrides};
 use crate::timing::alive::{Alive, Side};
@@ -50,32 +51,34 @@ pub fn ends(ssh: &Observed, declared: &SshConfig) -> Vec<(String, End)> {
         return Vec::new();
     }
     let release = Release::of(&ssh.dialect);
-    let global = end(&ssh.reading, release, None);
-    let mut ends = vec![("from this host".to_owned(), global)];
+    let everybody = Keyword::ALL.map(|keyword| (keyword, ssh.reading.global(keyword).value));
+    let everybody = BTreeMap::from(everybody);
+    // Each context once, in the order in which it is met, with what it sets.
+    let mut contexts: Vec<String> = Vec::new();
+    let mut set: BTreeMap<String, BTreeMap<Keyword, Value>> = BTreeMap::new();
     for keyword in Keyword::ALL {
         for deviation in ssh.reading.deviations(keyword) {
-            let name = format!("from this host, {}", deviation.context);
-            let found = end(&ssh.reading, release, Some(&deviation.context));
-            if found != global && ends.iter().all(|(known, _)| *known != name) {
-                ends.push((name, found));
-            }
+            let values = set.entry(deviation.context.clone()).or_insert_with(|| {
+                contexts.push(deviation.context);
+                everybody.clone()
+            });
+            values.insert(keyword, deviation.effective.value);
+        }
+    }
+    let global = end(&everybody, release);
+    let mut ends = vec![("from this host".to_owned(), global)];
+    for context in contexts {
+        let found = set.get(&context).map_or(global, |values| end(values, release));
+        if found != global {
+            ends.push((format!("from this host, {context}"), found));
         }
     }
     ends
 }
 
-/// The end of those whom only this block treats apart.
-fn end(reading: &Reading, release: Release, context: Option<&str>) -> End {
-    let value = |keyword| {
-        let own = |context| {
-            let mut deviations = reading.deviations(keyword).into_iter();
-            deviations.find(|deviation| deviation.context == context)
-        };
-        match context.and_then(own) {
-            Some(deviation) => deviation.effective.value,
-            None => reading.global(keyword).value,
-        }
-    };
+fn end(values: &BTreeMap<Keyword, Value>, release: Release) -> End {
+    let value =
+        |keyword: Keyword| values.get(&keyword).copied().unwrap_or_else(|| keyword.default_value());
     let number = |keyword| match value(keyword) {
         Value::Number(number) => u32::try_from(number).unwrap_or(u32::MAX),
         Value::Bool(_) => 0,

@@ -1,5 +1,7 @@
 //! Who decides about the host's own client: the first value that is obtained.
 
+use std::collections::BTreeSet;
+
 use super::sources::{Explanation, Loser};
 use super::ssh_ends::is_of_interest;
 use crate::policy::SshConfig;
@@ -48,8 +50,12 @@ fn global(ssh: &Observed, keyword: Keyword, winner: &Effective) -> Explanation {
         None => "nothing sets it: ssh's default",
     };
     let mut losers: Vec<Loser> = Vec::new();
+    let mut known = BTreeSet::new();
     for line in ssh.reading.lines(keyword) {
-        losers.extend(loser(&line, winner).filter(|one| !losers.contains(one)));
+        let Some(loser) = loser(&line, winner) else { continue };
+        if known.insert((loser.source.clone(), loser.why.clone())) {
+            losers.push(loser);
+        }
     }
     Explanation {
         resource: "ssh_config",

@@ -61,7 +61,7 @@ pub fn read(host: &Host, scope: &Scope, dialect: &Dialect) -> Result<Snapshot, H
     let mut done: BTreeSet<Vec<u8>> = BTreeSet::new();
     while let Some((path, base)) = due.pop() {
         looking.look(&path)?;
-        for pattern in looking.patterns(&path, base, dialect) {
+        for pattern in looking.patterns(&path, base, dialect)? {
             if done.insert(pattern.clone()) {
                 looking.budget.pattern(&path)?;
                 let files = glob::expand(&pattern, &mut looking)?;
@@ -154,14 +154,24 @@ impl Looking<'_> {
         }
     }
 
-    fn patterns(&self, path: &Path, base: Base<'_>, dialect: &Dialect) -> Vec<Vec<u8>> {
+    fn patterns(
+        &mut self,
+        path: &Path,
+        base: Base<'_>,
+        dialect: &Dialect,
+    ) -> Result<Vec<Vec<u8>>, HostError> {
         let bytes = self.found.tree.content(path).unwrap_or_default();
-        syntax::directives(bytes, dialect)
-            .into_iter()
-            .filter(|directive| directive.is("Include"))
-            .flat_map(|directive| directive.arguments.unwrap_or_default())
-            .filter_map(|argument| include::absolute(&argument.bytes, base, dialect).ok())
-            .collect()
+        let mut patterns = Vec::new();
+        for directive in syntax::each(bytes, dialect) {
+            self.budget.line(path)?;
+            if !directive.is("Include") {
+                continue;
+            }
+            for argument in directive.arguments.unwrap_or_default() {
+                patterns.extend(include::absolute(&argument.bytes, base, dialect));
+            }
+        }
+        Ok(patterns)
     }
 }
 

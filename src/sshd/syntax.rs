@@ -24,7 +24,7 @@ pub struct Directive {
     pub keyword: Vec<u8>,
     /// Its arguments, or why sshd refuses the line whatever the keyword.
     pub arguments: Result<Vec<Argument>, Malformed>,
-    /// Everything after the keyword: up to 9.8 `Match` reads it by rules of its own.
+    /// Everything after `Match`, which up to 9.8 reads it by rules of its own; empty for others.
     pub rest: Vec<u8>,
     /// The line of the keyword, from 1, counted by newlines as an editor does.
     pub line: usize,
@@ -63,7 +63,12 @@ impl Directive {
 /// All directives of a file.
 #[must_use]
 pub fn directives(bytes: &[u8], dialect: &Dialect) -> Vec<Directive> {
-    lines(bytes, dialect).filter_map(|line| directive(bytes, &line, dialect)).collect()
+    each(bytes, dialect).collect()
+}
+
+/// The same, one after the other: all those of a file may take a hundred times its size.
+pub fn each<'a>(bytes: &'a [u8], dialect: &'a Dialect) -> impl Iterator<Item = Directive> + 'a {
+    lines(bytes, dialect).filter_map(|line| directive(bytes, &line, dialect))
 }
 
 fn directive(bytes: &[u8], line: &Line, dialect: &Dialect) -> Option<Directive> {
@@ -96,10 +101,11 @@ fn directive(bytes: &[u8], line: &Line, dialect: &Dialect) -> Option<Directive> 
         bytes: argument.bytes,
     };
     let first_byte = line.offset(keyword.start);
+    let is_match = keyword.bytes.eq_ignore_ascii_case(b"Match");
     Some(Directive {
         arguments: arguments.map(|all| all.into_iter().map(placed).collect()),
         keyword: keyword.bytes,
-        rest: rest.to_vec(),
+        rest: if is_match { rest.to_vec() } else { Vec::new() },
         line: line.number + line::newlines(bytes.get(line.span.start..first_byte)),
         span: line.span.clone(),
     })

@@ -1,5 +1,7 @@
 //! The values for those whom no block treats apart, and the blocks that treat some apart.
 
+use std::collections::BTreeSet;
+
 use super::{Effective, Reading, Setting, Step};
 use crate::ssh_client::Keyword;
 
@@ -53,6 +55,7 @@ impl Reading {
     #[must_use]
     pub fn deviations(&self, keyword: Keyword) -> Vec<Deviation> {
         let mut deviations: Vec<Deviation> = Vec::new();
+        let mut known = BTreeSet::new();
         for final_pass in [false, true] {
             if final_pass && !self.wants_final_pass() {
                 break;
@@ -62,7 +65,7 @@ impl Reading {
                     (Some(true), _) => return deviations,
                     (None, Some(block)) => {
                         let context = self.context(block);
-                        if !deviations.iter().any(|known| known.context == context) {
+                        if known.insert(context.clone()) {
                             deviations.push(Deviation {
                                 context,
                                 block,

@@ -20,6 +20,9 @@ const DEPTH: usize = 16;
 /// long. Real configurations have a few hundred lines.
 const STEPS: usize = 1_000_000;
 
+/// More than anybody reads.
+const REFUSALS: usize = 100;
+
 /// Why the walk ends before its time, as ssh would.
 struct Fatal;
 
@@ -295,7 +298,8 @@ impl<'a> Walk<'a> {
     fn refuse(&mut self, place: Place<'_>, line: &Directive, message: String) {
         let refusal = Refusal { file: place.path.to_owned(), line: Some(line.line), message };
         // A file that is included twice is wrong once.
-        if !self.reading.refusals.contains(&refusal) {
+        let refusals = &self.reading.refusals;
+        if refusals.len() < REFUSALS && !refusals.contains(&refusal) {
             self.reading.refusals.push(refusal);
         }
     }

@@ -22,6 +22,9 @@ const STEPS: usize = 400_000;
 /// More than anybody reads.
 const REFUSALS: usize = 100;
 
+/// So many lines are kept to be listed by `explain`.
+const LISTED: usize = 1000;
+
 /// The state of both of sshd's walks at one line.
 #[derive(Debug, Clone)]
 struct State {
@@ -52,7 +55,7 @@ pub(super) struct Walk<'a> {
     tree: &'a Tree,
     dialect: &'a Dialect,
     evaluation: &'a mut Evaluation,
-    files: BTreeMap<PathBuf, Rc<[Directive]>>,
+    files: BTreeMap<PathBuf, Rc<Vec<Directive>>>,
     globs: BTreeMap<Vec<u8>, Rc<[PathBuf]>>,
     idle_lines: Vec<idle_limit::Line>,
     steps: usize,
@@ -91,17 +94,21 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn read(&mut self, path: &Path) -> Result<Rc<[Directive]>, Fatal> {
+    fn read(&mut self, path: &Path) -> Result<Rc<Vec<Directive>>, Fatal> {
         if let Some(directives) = self.files.get(path) {
             return Ok(directives.clone());
         }
-        let directives: Rc<[Directive]> = match self.tree.get(path) {
-            Some(Entry::File { bytes, .. }) => syntax::directives(bytes, self.dialect).into(),
+        let directives: Rc<Vec<Directive>> = match self.tree.get(path) {
+            Some(Entry::File { bytes, .. }) => {
+                let mut directives = syntax::directives(bytes, self.dialect);
+                directives.retain(takes_part);
+                Rc::new(directives)
+            }
             // sshd opens it and reads nothing.
-            Some(Entry::Directory) => Rc::new([]),
+            Some(Entry::Directory) => Rc::default(),
             Some(Entry::Opaque) => {
                 self.evaluation.opaque.push(path.to_owned());
-                Rc::new([])
+                Rc::default()
             }
             Some(Entry::Dangling) => {
                 return Err(self.fatal(path, None, "a symbolic link that leads nowhere"));
@@ -228,7 +235,9 @@ impl<'a> Walk<'a> {
         let source = Some(Source { file: path.to_owned(), line: line.line });
         let effective = Effective { value, source };
         if state.active {
-            self.evaluation.at_start_lines.push((keyword, effective.clone()));
+            if self.evaluation.at_start_lines.len() < LISTED {
+                self.evaluation.at_start_lines.push((keyword, effective.clone()));
+            }
             self.evaluation.at_start.entry(keyword).or_insert_with(|| effective.clone());
         }
         if let (Block::Within(criteria), true) = (&state.block, keyword != Keyword::TcpKeepAlive) {
@@ -251,6 +260,15 @@ impl<'a> Walk<'a> {
         self.evaluation.refusals.push(Refusal { file, line, message: message.to_owned() });
         Fatal
     }
+}
+
+/// Whether a line has a bearing on our settings, or is one that sshd refuses by its form.
+fn takes_part(line: &Directive) -> bool {
+    line.arguments.is_err()
+        || line.is("Match")
+        || line.is("Include")
+        || managed(line).is_some()
+        || idle_limit::Keyword::of(line).is_some()
 }
 
 /// A pattern of an `Include` line as sshd gives it to its glob; `None` for a relative one where sshd

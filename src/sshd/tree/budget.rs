@@ -9,6 +9,10 @@ use crate::host::{HostError, files::beyond};
 /// What all files of a tree may have, in bytes. 10,000 `Match` blocks have 1 MB.
 pub const LARGEST_TREE: u64 = 16 << 20;
 
+/// How many lines all files of a tree may have, comments left out: each takes some hundred bytes.
+/// 10,000 `Match` blocks of ten lines have 100,000.
+pub const MOST_LINES: u64 = 200_000;
+
 /// How many paths may be looked at. Generated configurations have a file for each of some thousand users.
 pub const MOST_PATHS: u64 = 16_384;
 
@@ -25,6 +29,7 @@ pub const MOST_NAMES: u64 = 1 << 20;
 #[derive(Debug, Default)]
 pub struct Budget {
     bytes: u64,
+    lines: u64,
     paths: u64,
     patterns: u64,
     listings: u64,
@@ -46,6 +51,14 @@ impl Budget {
     /// When all files together are too large.
     pub fn file(&mut self, path: &Path, size: usize) -> Result<(), HostError> {
         spend(&mut self.bytes, size, LARGEST_TREE, "bytes", path)
+    }
+
+    /// A line of this file means something.
+    ///
+    /// # Errors
+    /// When all files together have too many.
+    pub fn line(&mut self, file: &Path) -> Result<(), HostError> {
+        spend(&mut self.lines, 1, MOST_LINES, "lines", file)
     }
 
     /// A pattern of this file is expanded.

@@ -44,7 +44,7 @@ pub fn read(
     let mut due = vec![main.to_owned()];
     while let Some(path) = due.pop() {
         reader.look(&path)?;
-        for pattern in reader.patterns(&path, dialect) {
+        for pattern in reader.patterns(&path, dialect)? {
             if done.insert(pattern.clone()) {
                 reader.budget.pattern(&path)?;
                 due.extend(glob::expand(&pattern, &mut reader)?);
@@ -99,17 +99,23 @@ impl Reader<'_> {
         })
     }
 
-    fn patterns(&self, path: &Path, dialect: &Dialect) -> Vec<Vec<u8>> {
+    fn patterns(&mut self, path: &Path, dialect: &Dialect) -> Result<Vec<Vec<u8>>, HostError> {
         let Some(Entry::File { bytes, .. }) = self.found.tree.entries.get(path) else {
-            return Vec::new();
+            return Ok(Vec::new());
         };
-        syntax::directives(bytes, dialect)
-            .into_iter()
-            .filter(|directive| directive.is("Include"))
-            .flat_map(|directive| directive.arguments.unwrap_or_default())
-            .filter(|argument| !argument.bytes.is_empty())
-            .filter_map(|argument| absolute(&argument.bytes, dialect))
-            .collect()
+        let mut patterns = Vec::new();
+        for directive in syntax::each(bytes, dialect) {
+            self.budget.line(path)?;
+            if !directive.is("Include") {
+                continue;
+            }
+            for argument in directive.arguments.unwrap_or_default() {
+                if !argument.bytes.is_empty() {
+                    patterns.extend(absolute(&argument.bytes, dialect));
+                }
+            }
+        }
+        Ok(patterns)
     }
 }
 
