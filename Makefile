@@ -51,6 +51,10 @@ test-long: deps-test $(BINARY) ## 200 drifts under a client that connects all th
 	KEEPALIVE_POLICY=$(abspath $(BINARY)) tests/host/soak.sh 3600
 	KEEPALIVE_POLICY=$(abspath $(BINARY)) tests/host/idle.sh 60
 
+.PHONY: test-machine
+test-machine: deps-machine $(BINARY) ## the unit's limits of memory and tasks, in an emulated machine: three minutes
+	KEEPALIVE_POLICY=$(abspath $(BINARY)) tests/host/machine.sh
+
 .PHONY: lint
 lint: deps-test ## formatting, clippy, shellcheck
 	$(CARGO) fmt --check
@@ -86,9 +90,9 @@ fuzz: deps-fuzz ## coverage-guided fuzzing of the syntax of sshd_config, for ten
 bench: deps-demo ## how fast, as ratios to a bare floor measured in the same run
 	$(CARGO) bench --locked --bench enforcement
 
-.PHONY: deps deps-build deps-demo deps-test deps-fuzz
+.PHONY: deps deps-build deps-demo deps-test deps-machine deps-fuzz
 deps: deps-test ## what building, demo and test need, by Debian's packages
-deps-build deps-demo deps-test deps-fuzz: deps-%:
+deps-build deps-demo deps-test deps-machine deps-fuzz: deps-%:
 	@packaging/deps.sh $*
 
 .PHONY: fmt

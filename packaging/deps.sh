@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# deps.sh build|demo|test|fuzz: what that needs, installed by Debian's package names where it is missing.
+# deps.sh build|demo|test|machine|fuzz: what that needs, installed by Debian's package names where it is missing.
 # Nothing is asked of the network when nothing is missing, and no service is started or enabled.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
@@ -28,6 +28,9 @@ prometheus-node-exporter prometheus-node-exporter
 strace strace
 shellcheck shellcheck
 man man-db"
+for_machine="$for_demo
+qemu-system-x86_64 qemu-system-x86
+cpio cpio"
 for_fuzz="$for_build
 g++ g++"
 
@@ -91,8 +94,9 @@ case ${1:-} in
     build) table=$for_build ;;
     demo) table=$for_demo ;;
     test) table=$for_test ;;
+    machine) table=$for_machine ;;
     fuzz) table=$for_fuzz ;;
-    *) echo "usage: deps.sh build|demo|test|fuzz" >&2; exit 2 ;;
+    *) echo "usage: deps.sh build|demo|test|machine|fuzz" >&2; exit 2 ;;
 esac
 mapfile -t packages < <(missing <<<"$table")
 [ ${#packages[@]} = 0 ] || install_packages "${packages[@]}"

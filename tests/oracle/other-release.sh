@@ -47,8 +47,8 @@ libraries=$(find "$root/" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd :)
 stand_in=$(mktemp -t sshd-stand-in.XXXXXX)
 trap 'rm -f "$stand_in"' EXIT
 # Plain -T and -t start no session; --argv0 because sshd insists on an absolute name.
-printf '#!/bin/sh\nexec %s --argv0 /usr/sbin/sshd --library-path %s %s "$@"\n' \
-    "$loader" "$libraries" "$root/usr/sbin/sshd" >"$stand_in"
+cc -O1 -o "$stand_in" "$(dirname "$0")/launcher.c" -DFIXED="\"$loader\", \"--argv0\", \"/usr/sbin/sshd\", \
+    \"--library-path\", \"$libraries\", \"$root/usr/sbin/sshd\""
 chmod 755 "$stand_in"
 unshare --mount --propagation private bash -c '
     mount --bind "$1" /usr/sbin/sshd

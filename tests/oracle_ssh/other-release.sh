@@ -13,8 +13,8 @@ place=$(mktemp -d -t ssh-stand-in.XXXXXX)
 trap 'rm -rf "$place"' EXIT
 chmod 755 "$place"
 mkdir "$place/root"
-printf '#!/bin/sh\nexec %s --library-path %s %s "$@"\n' \
-    "$place/root${loader#"$root"}" "${libraries//"$root"/"$place/root"}" "$place/root/usr/bin/ssh" >"$place/ssh"
+cc -O1 -o "$place/ssh" "$(dirname "$0")/../oracle/launcher.c" -DFIXED="\"$place/root${loader#"$root"}\", \
+    \"--library-path\", \"${libraries//"$root"/"$place/root"}\", \"$place/root/usr/bin/ssh\""
 chmod 755 "$place/ssh"
 unshare --mount --propagation private bash -c '
     mount --bind "$1" "$2/root"
