@@ -22,7 +22,7 @@ step "host keys in their usual places, made three seconds after our start"
 without_keys
 box ssh-keygen -A >/dev/null
 await 8 "everything to be in force" checks
-told KEEPALIVE_EVENT=corrected KEEPALIVE_SETTING=ClientAliveInterval
+await 10 "the journal to tell of it" told KEEPALIVE_EVENT=corrected KEEPALIVE_SETTING=ClientAliveInterval
 
 step "a host key in a directory that is not there yet"
 box sed -i '1i HostKey /srv/keys/host' /etc/ssh/sshd_config
