@@ -18,7 +18,7 @@ systemd-analyze systemd
 sysctl procps
 ip iproute2
 nft nftables
-python3 python3-minimal
+python3 python3
 vim vim
 nano nano
 rsync rsync
