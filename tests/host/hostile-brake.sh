@@ -27,10 +27,15 @@ stands() {
     refuses told KEEPALIVE_EVENT=corrected
     refuses told KEEPALIVE_EVENT=applied
 }
+# The values are right before the daemon says so: what it says of this drift is not part of the next one.
 corrected() {
+    local setting
     await 20 "$time to be corrected" live_is $time "$(declared $time)"
     await 20 "sshd to be corrected" sshd_gives root ClientAliveInterval "$(declared ClientAliveInterval)"
     await 20 "everything to be in force" checks
+    for setting; do
+        await 20 "the journal to tell of $setting" told KEEPALIVE_EVENT=corrected KEEPALIVE_SETTING="$setting"
+    done
 }
 
 boot_with_tree
@@ -84,7 +89,7 @@ stands
 step "resume: what drifted is corrected at once"
 mark_journal
 keepalive resume >/dev/null
-corrected
+corrected $time ClientAliveInterval
 told KEEPALIVE_EVENT=resumed
 says paused_until null
 await 10 "the metrics to show it" box grep -qx 'keepalive_policy_paused 0' /run/keepalive-policy/metrics.prom
@@ -96,7 +101,7 @@ box sysctl -qw $time=7200
 await 5 "the drift to be reported" told KEEPALIVE_EVENT=drift KEEPALIVE_SETTING=$time
 live_is $time 7200
 refuses told KEEPALIVE_EVENT=corrected
-corrected
+corrected $time
 told KEEPALIVE_EVENT=resumed
 box test ! -e /var/lib/keepalive-policy/pause.json
 
@@ -115,7 +120,7 @@ await 10 "the journal to tell of it" told KEEPALIVE_EVENT=paused PRIORITY=3
 drift
 stands
 keepalive resume >/dev/null
-corrected
+corrected $time ClientAliveInterval
 
 step "who may not, may not"
 box useradd -m carol
