@@ -7,9 +7,10 @@ set -eEuo pipefail
 trap 'explain "$LINENO" "$BASH_COMMAND"' ERR
 
 explain() {
-    printf '\nfailed at line %s: %s\n\nthe journal of %s:\n' "$1" "$2" "$unit"
+    box ls -la /etc/sysctl.d/ /etc/ssh/sshd_config.d/
+    printf '\nthe journal of %s:\n' "$unit"
     box journalctl --no-pager --quiet --lines=30 --unit="$unit" || true
-    box ls -la /etc /etc/sysctl.d /etc/ssh/sshd_config.d
+    printf '\nfailed at line %s: %s\n' "$1" "$2"
 } >&2
 
 key=net.ipv4.tcp_keepalive_time
@@ -208,12 +209,19 @@ box sh -c "echo $key = 999 >/root/over; mkdir -p /root/over.d; cp /root/over /ro
 echo "# nothing" >"$(box_path /etc/sysctl.d)/zzzz-mount.conf"
 await 20 "the daemon to be at rest" at_rest
 way 'a file bind-mounted over it' "$with_box"'; box mount --bind /root/over /etc/sysctl.d/zzzz-mount.conf'
-box umount /etc/sysctl.d/zzzz-mount.conf
+# The kernel refuses it while the daemon happens to read there: its mounts follow the host's.
+await 10 "the file to be unmounted" box umount /etc/sysctl.d/zzzz-mount.conf
 box rm /etc/sysctl.d/zzzz-mount.conf
 await 10 "the mount to be gone" boot_is_right
+# After each mount comes a rest; a mount during it is told of at its end.
+way 'a directory, right after another mount' "$with_box"'; box sh -c "
+    mkdir /root/a; cp -r /root/over.d /root/next.d; mount --bind /root/a /etc/ssh/sshd_config.d; umount /etc/ssh/sshd_config.d
+    mount --bind /root/next.d /etc/sysctl.d"'
+await 10 "the directory to be unmounted" box umount /etc/sysctl.d
+await 10 "the directory below to be right" boot_is_right
 way 'a directory bind-mounted over it' "$with_box"'; box mount --bind /root/over.d /etc/sysctl.d'
 way 'a file in what is mounted there' 'cp "$drift" "$etc/../root/over.d/~~.conf"'
-box umount /etc/sysctl.d
+await 10 "the directory to be unmounted" box umount /etc/sysctl.d
 await 10 "the directory below to be right" boot_is_right
 
 echo "what sshd reads"

@@ -9,6 +9,8 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::time::{ClockId, clock_gettime};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::{Instant, sleep_until};
@@ -16,8 +18,9 @@ use tokio::time::{Instant, sleep_until};
 use super::ready::{ready, register};
 use crate::host::mounts::point;
 
-/// Between two readings pass so many times what a reading takes, so that a host that mounts without
-/// end costs half a percent of a core at most.
+/// Between two readings pass so many times what a reading takes of the processor, so that a host that
+/// mounts without end costs half a percent of a core at most. Time that other processes had in between
+/// doesn't count: on a busy host it would make every mount go unseen for seconds.
 const SHARE: u32 = 200;
 
 /// What it takes to be woken, beside the reading.
@@ -30,6 +33,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Mounts {
     change: Change,
+    /// The same file, opened once more: each open file remembers for itself which changes it has told.
     text: File,
     /// The lines that mattered when it was last read.
     known: Option<BTreeSet<String>>,
@@ -38,8 +42,7 @@ pub(super) struct Mounts {
 #[derive(Debug)]
 enum Change {
     Awaited(AsyncFd<OwnedFd>),
-    /// Out of the poll until then, where each mount would wake us: what comes meanwhile is reported at
-    /// the return.
+    /// Out of the poll until then, where each mount would wake us.
     Unheard(OwnedFd, Instant),
     /// epoll takes no more: the rereading finds what it would have told.
     Lost,
@@ -48,38 +51,50 @@ enum Change {
 impl Mounts {
     /// `None` where there is no such file: the rereading finds what it would have told.
     pub fn open() -> Option<Self> {
-        let text = File::open("/proc/self/mountinfo").ok()?;
-        let change = register(OwnedFd::from(text.try_clone().ok()?), Interest::PRIORITY)?;
-        Some(Self { change: Change::Awaited(change), text, known: None })
+        let open = || File::open("/proc/self/mountinfo").ok();
+        let change = register(OwnedFd::from(open()?), Interest::PRIORITY)?;
+        Some(Self { change: Change::Awaited(change), text: open()?, known: None })
     }
 
     /// Reads it again; says whether a mount on, above or below one of `places` came or went. Then it
     /// rests, the longer the more there was to read.
     pub fn reread(&mut self, places: &BTreeSet<&Path>) -> bool {
-        let begun = Instant::now();
+        let begun = processor_time();
         let differs = self.differs(places);
-        let rest = (begun.elapsed() + WOKEN).saturating_mul(SHARE).min(LONGEST);
+        let spent = processor_time().saturating_sub(begun);
+        let rest = (spent + WOKEN).saturating_mul(SHARE).min(LONGEST);
         self.change = match std::mem::replace(&mut self.change, Change::Lost) {
-            Change::Awaited(change) => Change::Unheard(change.into_inner(), begun + rest),
+            Change::Awaited(change) => Change::Unheard(change.into_inner(), Instant::now() + rest),
             resting => resting,
         };
         differs
     }
 
     fn differs(&mut self, places: &BTreeSet<&Path>) -> bool {
+        // Before it is read: what changes from here on is told at the end of the rest.
+        self.has_changed();
         let Ok(text) = whole(&self.text) else { return true };
         let now = relevant(&String::from_utf8_lossy(&text), places);
         let before = self.known.replace(now.clone());
         before != Some(now)
     }
 
-    fn listen(&mut self) {
+    /// Whether a mount came or went since this was last asked.
+    fn has_changed(&self) -> bool {
+        let mut file = [PollFd::new(&self.text, PollFlags::PRI)];
+        poll(&mut file, Some(&Timespec::default())).is_ok_and(|found| found > 0)
+    }
+
+    /// Joins the poll again; says whether a mount came or went meanwhile. epoll does not: it asks the
+    /// file when it takes it in, and the file tells each change only once.
+    fn listen(&mut self) -> bool {
         self.change = match std::mem::replace(&mut self.change, Change::Lost) {
             Change::Unheard(file, _) => {
                 register(file, Interest::PRIORITY).map_or(Change::Lost, Change::Awaited)
             }
             listening => listening,
         };
+        self.has_changed()
     }
 }
 
@@ -88,12 +103,19 @@ pub(super) async fn changed(mounts: &mut Option<Mounts>) {
     let Some(mounts) = mounts else { return pending().await };
     if let Change::Unheard(_, until) = mounts.change {
         sleep_until(until).await;
-        mounts.listen();
+        if mounts.listen() {
+            return;
+        }
     }
     match &mounts.change {
         Change::Awaited(change) => ready(change, Interest::PRIORITY).await,
         Change::Unheard(..) | Change::Lost => pending().await,
     }
+}
+
+/// What this thread has had of the processor.
+fn processor_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 fn whole(file: &File) -> std::io::Result<Vec<u8>> {
