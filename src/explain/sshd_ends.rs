@@ -1,11 +1,12 @@
 //! What one sshd of the host gives its sessions: the host's own, or a declared instance.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::sources::Explanation;
 use super::sshd_sources;
 use crate::reconcile::{Problem, Severity, Value};
-use crate::sshd::evaluate::{Evaluation, evaluate};
+use crate::sshd::evaluate::{Effective, evaluate};
 use crate::sshd::idle_limit::IdleLimit;
 use crate::sshd::judge::Verdict;
 use crate::sshd::match_criteria::Criteria;
@@ -93,31 +94,34 @@ pub fn ends(sshd: &Observed) -> Vec<(String, End)> {
         Some(instance) => format!("to this host, {}", instance.unit),
         None => "to this host".to_owned(),
     };
-    let global = end(&evaluation, release, &Vec::new());
+    let [interval, count] = [Keyword::ClientAliveInterval, Keyword::ClientAliveCountMax]
+        .map(|keyword| evaluation.populations(keyword));
+    // Not allowed in a block.
+    let tcp_keepalive = evaluation.global(Keyword::TcpKeepAlive).value == Value::Bool(true);
+    let end = |criteria: &Criteria| End {
+        tcp_keepalive,
+        alive: Alive {
+            interval: number(&interval.value(criteria)),
+            count: number(&count.value(criteria)),
+            side: Side::Server(release),
+        },
+    };
+    let global = end(&Vec::new());
     let mut ends = vec![(head.clone(), global)];
-    for keyword in [Keyword::ClientAliveInterval, Keyword::ClientAliveCountMax] {
-        for context in evaluation.contexts(keyword) {
-            let name = format!("{head}, {context}");
-            let found = end(&evaluation, release, &context.criteria);
-            if found != global && ends.iter().all(|(known, _)| *known != name) {
-                ends.push((name, found));
-            }
+    let mut names = BTreeSet::new();
+    for (context, _) in interval.all().into_iter().chain(count.all()) {
+        let name = format!("{head}, {context}");
+        let found = end(&context.criteria);
+        if found != global && names.insert(name.clone()) {
+            ends.push((name, found));
         }
     }
     ends
 }
 
-fn end(evaluation: &Evaluation, release: Release, criteria: &Criteria) -> End {
-    let number = |keyword| match evaluation.for_population(keyword, criteria).value {
+fn number(effective: &Effective) -> u32 {
+    match effective.value {
         Value::Number(number) => u32::try_from(number).unwrap_or(u32::MAX),
         Value::Bool(_) => 0,
-    };
-    let alive = Alive {
-        interval: number(Keyword::ClientAliveInterval),
-        count: number(Keyword::ClientAliveCountMax),
-        side: Side::Server(release),
-    };
-    // Not allowed in a block.
-    let tcp_keepalive = evaluation.global(Keyword::TcpKeepAlive).value == Value::Bool(true);
-    End { tcp_keepalive, alive }
+    }
 }

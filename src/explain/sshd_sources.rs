@@ -20,9 +20,10 @@ pub fn explanations(
     let mut explanations = Vec::new();
     for keyword in Keyword::ALL {
         let lines = Lines { evaluation, preset, keyword };
-        explanations.push(lines.explain(None));
-        let contexts = evaluation.contexts(keyword);
-        explanations.extend(contexts.iter().map(|context| lines.explain(Some(context))));
+        explanations.push(lines.explain(None, &evaluation.global(keyword)));
+        for (context, winner) in evaluation.populations(keyword).all() {
+            explanations.push(lines.explain(Some(&context), &winner));
+        }
     }
     explanations
 }
@@ -40,10 +41,8 @@ impl<'e> Lines<'e> {
         self.evaluation.in_blocks.iter().filter(move |one| one.keyword == self.keyword)
     }
 
-    fn explain(self, context: Option<&Context>) -> Explanation {
-        let criteria = context.map(|context| context.criteria.clone()).unwrap_or_default();
-        let winner = self.evaluation.for_population(self.keyword, &criteria);
-        let in_block = self.blocks().any(|one| one.effective == winner);
+    fn explain(self, context: Option<&Context>, winner: &Effective) -> Explanation {
+        let in_block = self.blocks().any(|one| one.effective == *winner);
         let rule = match (&winner.source, in_block) {
             (Some(_), true) => "the first block that applies wins, and beats what is outside",
             (Some(_), false) => "the first value wins",
@@ -52,7 +51,7 @@ impl<'e> Lines<'e> {
             }
             (None, _) => "nothing sets it: sshd's default",
         };
-        let (losers, left_out) = self.losers(&winner, in_block, context.map(|one| &one.criteria));
+        let (losers, left_out) = self.losers(winner, in_block, context.map(|one| &one.criteria));
         let rule = match left_out {
             0 => rule.to_owned(),
             more => format!("{rule}; {more} blocks about others are listed with the global value"),

@@ -31,7 +31,7 @@ fn told(explanations: &[Explanation], name: &str) -> Vec<String> {
 fn sshd(files: &[(&str, &str)], preset: &[(Keyword, Value)]) -> Vec<Explanation> {
     let entry = |(path, text): &(&str, &str)| {
         let path = PathBuf::from(path);
-        (path.clone(), Entry::File { bytes: text.as_bytes().to_vec(), real: path })
+        (path.clone(), Entry::File { bytes: text.as_bytes().into(), real: path })
     };
     let tree = Tree {
         main: PathBuf::from("/etc/ssh/sshd_config"),

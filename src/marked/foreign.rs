@@ -3,6 +3,7 @@
 //! either would take ours with it.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
 #[cfg(test)]
@@ -19,33 +20,41 @@ const GOOGLE: (&[u8], &[u8]) = (
 
 /// The marked blocks of other tools, markers included, in the order in which they begin. A marker
 /// without its counterpart is a comment like any other.
+///
+/// Read from the end, with the nearest marker of each text kept by its hash: a file may have millions
+/// of comments.
 #[must_use]
 pub fn blocks(file: &[u8]) -> Vec<Range<usize>> {
-    let mut comments: Vec<(Range<usize>, Vec<u8>)> = Vec::new();
-    let mut by_text: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
-    let mut at = 0;
-    for line in file.split_inclusive(|byte| *byte == b'\n') {
-        let span = at..at + line.len();
-        at = span.end;
-        let text = line.trim_ascii().to_ascii_lowercase();
-        if text.starts_with(b"#") {
-            by_text.entry(text.clone()).or_default().push(comments.len());
-            comments.push((span, text));
-        }
-    }
+    let hasher = RandomState::new();
+    let mut nearest: HashMap<u64, Range<usize>> = HashMap::new();
     let mut blocks = Vec::new();
-    for (number, (begin, text)) in comments.iter().enumerate() {
-        let mut nearest: Option<usize> = None;
-        for counterpart in counterparts(text) {
-            let ends = by_text.get(&counterpart).map(Vec::as_slice).unwrap_or_default();
-            let next = ends.get(ends.partition_point(|end| *end <= number)).copied();
-            nearest = nearest.into_iter().chain(next).min();
+    let mut at = file.len();
+    for line in file.split_inclusive(|byte| *byte == b'\n').rev() {
+        let span = at - line.len()..at;
+        at = span.start;
+        let text = line.trim_ascii().to_ascii_lowercase();
+        if !text.starts_with(b"#") {
+            continue;
         }
-        if let Some((end, _)) = nearest.and_then(|end| comments.get(end)) {
-            blocks.push(begin.start..end.end);
+        let is = |span: &&Range<usize>, text: &[u8]| {
+            let found = file.get((*span).clone()).unwrap_or_default();
+            found.trim_ascii().eq_ignore_ascii_case(text)
+        };
+        let ends = counterparts(&text).into_iter().filter_map(|other| {
+            nearest.get(&hasher.hash_one(&other)).filter(|end| is(end, &other))
+        });
+        blocks.extend(ends.map(|end| end.end).min().map(|end| span.start..end));
+        if may_end(&text) {
+            nearest.insert(hasher.hash_one(&text), span);
         }
     }
+    blocks.reverse();
     blocks
+}
+
+/// Whether a line could be the second marker of a block.
+fn may_end(text: &[u8]) -> bool {
+    text == GOOGLE.1 || WORDS.iter().any(|(_, end)| word(text, end).is_some())
 }
 
 /// What the other marker of a line could be.
@@ -81,9 +90,10 @@ pub fn outside(file: &[u8], at: usize) -> usize {
     let ends: HashSet<usize> = blocks.iter().map(|block| block.end).collect();
     let mut at = at;
     loop {
-        if let Some(around) = blocks.iter().find(|block| block.start < at && at < block.end) {
-            at = around.start;
-            continue;
+        for block in blocks.iter().rev() {
+            if block.start < at && at < block.end {
+                at = block.start;
+            }
         }
         let begins = is_directive(file, at) || blocks.iter().any(|block| block.start == at);
         let above = if begins { above_comments(file, at, &ends) } else { at };

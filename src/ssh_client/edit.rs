@@ -87,7 +87,7 @@ fn insert(file: &[u8], at: usize, block: &[u8]) -> Vec<u8> {
 #[must_use]
 pub fn is_ours(content: &[u8], dialect: &Dialect) -> bool {
     let of_ours = |line: &Directive| managed(line, dialect).is_some() || is_block(line);
-    marked::has_header(content) || syntax::directives(content, dialect).iter().all(of_ours)
+    marked::has_header(content) || syntax::each(content, dialect).all(|line| of_ours(&line))
 }
 
 /// What others have put into a file of ours. Our keywords outside blocks of theirs are ours: drift.
@@ -134,10 +134,14 @@ fn stray_lines(file: &[u8], dialect: &Dialect) -> bool {
     }
     let stripped = marked::strip(file, |line| is_own_line(line, dialect));
     let shared = file.iter().zip(&stripped).take_while(|(one, other)| one == other).count();
-    let lines = syntax::directives(&stripped, dialect);
-    let above = lines.iter().any(|line| line.span.end <= shared && is_block(line));
-    let below = lines.iter().find(|line| line.span.end > shared);
-    above && below.is_some_and(|line| !is_block(line))
+    let mut lines = syntax::each(&stripped, dialect);
+    let mut above = false;
+    let below = lines.find(|line| {
+        let is_below = line.span.end > shared;
+        above |= !is_below && is_block(line);
+        is_below
+    });
+    above && below.is_some_and(|line| !is_block(&line))
 }
 
 fn is_own_line(line: &[u8], dialect: &Dialect) -> bool {

@@ -165,7 +165,7 @@ fn options(reading: &Reading) -> Result<&'static [&'static str], String> {
 
 /// The tree as the shadow's writer takes it.
 fn plain(tree: &Tree) -> tree::Tree {
-    let empty = |real: &str| tree::Entry::File { bytes: Vec::new(), real: real.into() };
+    let empty = |real: &str| tree::Entry::File { bytes: [].into(), real: real.into() };
     let mut entries = BTreeMap::from([(PathBuf::from(BOTH), empty(BOTH))]);
     for (path, entry) in &tree.entries {
         let entry = match entry {
@@ -197,7 +197,7 @@ fn copy(tree: &Tree, path: &Path, bytes: &[u8], prefix: &[u8], reading: &Reading
     };
     let mut copy = Vec::with_capacity(bytes.len());
     let mut copied = 0;
-    for line in syntax::directives(bytes, &reading.dialect) {
+    for line in syntax::each(bytes, &reading.dialect) {
         let changed = if line.is("Include") {
             include(&line, base, prefix, &reading.dialect)
         } else if line.is("Match") {

@@ -49,7 +49,7 @@ pub struct Said {
 #[must_use]
 pub fn of_file(uid: u32, file: UserFile, bytes: Vec<u8>, dialect: &Dialect) -> Vec<Said> {
     let real = file.path.clone();
-    let entry = Entry::File { bytes, real, readable: true, trusted: true };
+    let entry = Entry::File { bytes: bytes.into(), real, readable: true, trusted: true };
     let tree = Tree {
         entries: BTreeMap::from([(file.path.clone(), entry)]),
         user: Some(file),

@@ -12,7 +12,7 @@ use crate::marked::{self, foreign};
 use crate::reconcile::Value;
 use crate::sshd::dialect::Dialect;
 use crate::sshd::plan::place::DROP_INS;
-use crate::sshd::syntax::Directive;
+use crate::sshd::syntax::{self, Directive};
 
 /// Where distributions have the drop-ins.
 pub const DROP_IN_DIRECTORY: &str = "/etc/ssh/ssh_config.d";
@@ -171,13 +171,13 @@ impl Search<'_> {
         let rivals = self.values.keys().filter_map(|keyword| self.before.global(*keyword).source);
         let lines: Vec<usize> =
             rivals.filter(|source| source.file == main).map(|source| source.line).collect();
-        let directives = crate::sshd::syntax::directives(content, self.dialect);
         let first = lines.iter().min().copied().unwrap_or(0);
-        let block = directives
-            .iter()
-            .rfind(|line| line.line <= first && (line.is("Host") || line.is("Match")));
+        let block = syntax::each(content, self.dialect)
+            .take_while(|line| line.line <= first)
+            .filter(|line| line.is("Host") || line.is("Match"))
+            .last();
         let above = |line: &Directive| foreign::outside(content, line.span.start);
-        places.extend(block.map(|line| (above(line), Condition::Always)));
+        places.extend(block.map(|line| (above(&line), Condition::Always)));
         places.push((0, Condition::Always));
         places
     }

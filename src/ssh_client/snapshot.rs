@@ -120,7 +120,7 @@ impl Looking<'_> {
     fn file(&self, bytes: Vec<u8>, real: PathBuf, permissions: Permissions) -> Entry {
         let reader = self.found.tree.reader;
         Entry::File {
-            bytes,
+            bytes: bytes.into(),
             real,
             readable: reader.may_read(permissions),
             trusted: self.accounts.trusts(permissions, reader, self.lenient),
@@ -132,7 +132,7 @@ impl Looking<'_> {
     fn special(&self, path: &Path) -> Result<Entry, HostError> {
         let real = self.host.resolve(path)?.path;
         Ok(if real == Path::new("/dev/null") {
-            Entry::File { bytes: Vec::new(), real, readable: true, trusted: false }
+            Entry::File { bytes: [].into(), real, readable: true, trusted: false }
         } else {
             Entry::Opaque
         })

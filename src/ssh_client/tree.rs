@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::host::accounts::Reader;
 use crate::sshd::glob::{Listing, names_below};
@@ -44,7 +45,7 @@ pub enum Entry {
     /// A regular file.
     File {
         /// Its content.
-        bytes: Vec<u8>,
+        bytes: Arc<[u8]>,
         /// Where it really is: what an edit must write.
         real: PathBuf,
         /// Whether the reader can read it.
@@ -104,20 +105,20 @@ impl Tree {
         let mut file = match self.entries.get(path) {
             Some(file @ Entry::File { .. }) => file.clone(),
             _ => Entry::File {
-                bytes: Vec::new(),
+                bytes: Arc::default(),
                 real: path.to_owned(),
                 readable: true,
                 trusted: true,
             },
         };
         let Entry::File { bytes, real, .. } = &mut file else { return };
-        *bytes = content.to_vec();
-        let real = real.clone();
+        *bytes = content.into();
+        let (bytes, real) = (Arc::clone(bytes), real.clone());
         for entry in self.entries.values_mut() {
-            if let Entry::File { bytes, real: other, .. } = entry
+            if let Entry::File { bytes: other_bytes, real: other, .. } = entry
                 && *other == real
             {
-                *bytes = content.to_vec();
+                *other_bytes = Arc::clone(&bytes);
             }
         }
         self.entries.insert(path.to_owned(), file);

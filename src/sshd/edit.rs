@@ -91,13 +91,10 @@ impl Text<'_> {
 /// parts a comment from its directive.
 #[must_use]
 pub fn places(main: &[u8], dialect: &Dialect) -> Vec<usize> {
-    let blocks = foreign::blocks(main);
-    let directives = syntax::directives(main, dialect);
-    let is_free = |at: usize| !blocks.iter().any(|block| block.contains(&at));
-    let first_free =
-        directives.iter().map(|directive| directive.span.start).find(|at| is_free(*at));
     let mut places: Vec<usize> = Vec::new();
-    for at in first_free.into_iter().chain([before_first_directive(main, dialect), 0]) {
+    for at in
+        first_free(main, dialect).into_iter().chain([before_first_directive(main, dialect), 0])
+    {
         let at = foreign::outside(main, at);
         if !places.contains(&at) {
             places.push(at);
@@ -106,9 +103,25 @@ pub fn places(main: &[u8], dialect: &Dialect) -> Vec<usize> {
     places
 }
 
+/// Where the first directive begins that is in no other tool's block.
+fn first_free(main: &[u8], dialect: &Dialect) -> Option<usize> {
+    let mut blocks = foreign::blocks(main).into_iter().peekable();
+    let mut covered = 0;
+    for directive in syntax::each(main, dialect) {
+        let at = directive.span.start;
+        while let Some(block) = blocks.next_if(|block| block.start <= at) {
+            covered = covered.max(block.end);
+        }
+        if at >= covered {
+            return Some(at);
+        }
+    }
+    None
+}
+
 /// Where a line begins before which no directive stands.
 fn before_first_directive(main: &[u8], dialect: &Dialect) -> usize {
-    match syntax::directives(main, dialect).first() {
+    match syntax::each(main, dialect).next() {
         Some(first) => first.span.start,
         // Only whole lines are inserted, so that they can be taken out again: not behind a last
         // line that has no end.
@@ -141,9 +154,8 @@ pub fn is_ours(content: &[u8], dialect: &Dialect) -> bool {
 /// Whether a file has none but keepalive directives: somebody replaced ours by a short one, and
 /// nothing else gets lost with it.
 fn says_nothing_else(content: &[u8], dialect: &Dialect) -> bool {
-    syntax::directives(content, dialect)
-        .iter()
-        .all(|directive| managed(directive).is_some() || directive.is("Match"))
+    syntax::each(content, dialect)
+        .all(|directive| managed(&directive).is_some() || directive.is("Match"))
 }
 
 /// The file without our marked blocks. Lines that somebody added to a block stay; of a block

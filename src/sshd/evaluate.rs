@@ -16,7 +16,9 @@ use super::match_criteria::{Connection, Criteria};
 use super::tree::Tree;
 use super::{Keyword, syntax};
 use crate::reconcile::{Source, Value};
+use populations::Populations;
 
+pub mod populations;
 pub mod walk;
 
 #[cfg(test)]
@@ -129,19 +131,10 @@ impl Evaluation {
         self.at_start.get(&keyword).cloned().unwrap_or_else(default)
     }
 
-    /// Every population for which a block sets `keyword`, in the order of the blocks, `Match all`
-    /// left out. If each of these has a value, every connection in any of them has it.
+    /// The same for many populations.
     #[must_use]
-    pub fn contexts(&self, keyword: Keyword) -> Vec<Context> {
-        let mut contexts: Vec<Context> = Vec::new();
-        for assignment in self.in_blocks.iter().filter(|one| one.keyword == keyword) {
-            let criteria = &assignment.criteria;
-            let known = contexts.iter().any(|context| same(&context.criteria, criteria));
-            if !criteria.is_empty() && !known {
-                contexts.push(Context { criteria: criteria.clone() });
-            }
-        }
-        contexts
+    pub fn populations(&self, keyword: Keyword) -> Populations<'_> {
+        Populations::new(self, keyword)
     }
 
     /// The value for one connection; `None` when it depends on what is not known about it.
@@ -174,9 +167,4 @@ impl Evaluation {
             .all(|other| other.value == last.value)
             .then(|| possible.into_iter().next().unwrap_or(last))
     }
-}
-
-/// Whether two blocks demand the same, in whatever order.
-fn same(one: &Criteria, other: &Criteria) -> bool {
-    one.len() == other.len() && one.iter().all(|criterion| other.contains(criterion))
 }

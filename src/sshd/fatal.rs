@@ -74,7 +74,7 @@ mod tests {
     use crate::sshd::tree::Entry;
 
     fn change(text: &str) -> Install {
-        let file = Entry::File { bytes: text.into(), real: "/c".into() };
+        let file = Entry::File { bytes: text.as_bytes().into(), real: "/c".into() };
         let candidate = Tree { main: "/c".into(), entries: [("/c".into(), file)].into() };
         Install { edits: Vec::new(), candidate, expect: BTreeMap::new(), reference: None }
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::dialect::Dialect;
 use super::judge::Dump;
-use super::syntax::directives;
+use super::syntax::each;
 use super::tree::{Entry, Tree};
 
 #[cfg(test)]
@@ -43,7 +43,7 @@ pub fn paths(
     }
     for entry in tree.entries.values() {
         let Entry::File { bytes, .. } = entry else { continue };
-        for directive in directives(bytes, dialect) {
+        for directive in each(bytes, dialect) {
             if !KEYWORDS.iter().any(|keyword| directive.is(keyword)) {
                 continue;
             }

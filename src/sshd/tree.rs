@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 pub mod budget;
 pub mod snapshot;
@@ -23,8 +24,8 @@ pub struct Tree {
 pub enum Entry {
     /// A regular file, links followed.
     File {
-        /// Its content.
-        bytes: Vec<u8>,
+        /// Its content, shared with the trees that differ from this one in other files.
+        bytes: Arc<[u8]>,
         /// Where it really is: what an edit must write.
         real: PathBuf,
     },
@@ -75,16 +76,17 @@ impl Tree {
             _ => path.to_owned(),
         };
         match content {
+            Some(content) if self.content(path) == Some(content) => {}
             Some(content) => {
-                let file = Entry::File { bytes: content.to_vec(), real: real.clone() };
-                self.entries.insert(path.to_owned(), file);
+                let content: Arc<[u8]> = content.into();
                 for entry in self.entries.values_mut() {
                     if let Entry::File { bytes, real: other } = entry
                         && *other == real
                     {
-                        *bytes = content.to_vec();
+                        *bytes = Arc::clone(&content);
                     }
                 }
+                self.entries.insert(path.to_owned(), Entry::File { bytes: content, real });
             }
             None => {
                 self.entries.remove(path);

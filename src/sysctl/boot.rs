@@ -147,9 +147,11 @@ impl Resource for Boot {
 
     fn plan(&self, desired: &Desired, observed: &Observed) -> Plan<Change> {
         let judged = observed.judge();
-        let mut plan = Plan { settings: rows(desired, &judged), ..Plan::default() };
+        let problems: Vec<Problem> = observed.tree.unreadable.iter().map(unreadable).collect();
+        let can_be_told = problems.iter().all(|problem| problem.severity != Severity::Blocked);
+        let mut plan = Plan { settings: rows(desired, &judged, can_be_told), ..Plan::default() };
         plan.problems.extend(observed.trouble.clone());
-        plan.problems.extend(observed.tree.unreadable.iter().map(unreadable));
+        plan.problems.extend(problems);
         plan.problems.extend(dead_lines(desired, &judged));
         plan.problems.extend(drop_in::shared(&observed.tree).into_iter().map(|(file, line)| {
             Problem::new(Self::NAME, Severity::Notice, STRANGER).at(file, Some(line))
@@ -259,13 +261,15 @@ fn incomplete(incomplete: &Incomplete) -> Problem {
     }
 }
 
-/// A row for each declared value in each context.
-fn rows(desired: &Desired, judged: &[Judged]) -> Vec<Setting> {
+/// A row for each declared value in each context; without a value where a file that could not be read
+/// may set it.
+fn rows(desired: &Desired, judged: &[Judged], can_be_told: bool) -> Vec<Setting> {
     let mut rows = Vec::new();
     for (key, value) in &desired.values {
         for Judged { context, settings } in judged {
             let evaluation =
                 settings.iter().find(|(found, _)| found == key).map(|(_, found)| found);
+            let evaluation = evaluation.filter(|_| can_be_told);
             let effective = evaluation.and_then(Evaluation::effective);
             rows.push(Setting {
                 resource: Boot::NAME,

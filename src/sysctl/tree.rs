@@ -50,8 +50,8 @@ pub const CREDENTIALS: [&str; 6] = [
 /// The one among them that a reboot loses.
 pub const VOLATILE_CREDENTIAL: &str = "/run/credstore/sysctl.extra";
 
-/// What all files together may have, in bytes. A host has some hundred lines.
-const LARGEST_TREE: usize = 32 << 20;
+/// What all files together may have, in bytes. A host has some hundred lines; 200,000 have 7 MB.
+const LARGEST_TREE: usize = 8 << 20;
 
 /// So many names may be patterns for procps, each of which is compared with every other name.
 const MOST_PATTERNS: usize = 256;

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # machine.sh: the limits of the unit under a kernel that enforces them. A container of systemd-nspawn
 # ignores MemoryMax= and TasksMax=, so this boots an emulated machine: Debian's own cloud kernel, with the
-# box's root as its initramfs. The daemon gets a large configuration; not the largest that its
-# limits let through, which exceeds MemoryMax= (see SECURITY.md).
+# box's root as its initramfs. The daemon gets the largest configurations of sshd and of sysctl.d that its
+# limits let through, beside 24 small instances of sshd.
 set -euo pipefail
 # shellcheck source=box.sh
 . "$(dirname "$0")/box.sh"
@@ -25,12 +25,15 @@ kernel() {
     echo "$cache/$package/vmlinuz"
 }
 
-# 15 MiB in as many lines as one tree may have; every line is about a setting of ours.
-large_configuration() {
+# As many bytes and lines as one tree may have, but for what we add; every line is about a setting of ours.
+largest_sshd_config() {
     awk 'BEGIN {
-        pad = sprintf("%40s", ""); gsub(/ /, "#", pad)
-        for (line = 0; line < 199000; line++) print "ClientAliveInterval 5 " pad "#########"
+        pad = sprintf("%80s", ""); gsub(/ /, "#", pad)
+        for (line = 0; line < 119000; line++) print "ClientAliveInterval 5 " pad
     }'
+}
+largest_sysctl_conf() {
+    awk 'BEGIN { for (line = 0; line < 349000; line++) print "net.ipv4.tcp_retries2=9" }'
 }
 
 layer() {
@@ -38,7 +41,15 @@ layer() {
     mkdir -p "$root"/usr/local/bin "$root"/etc/ssh "$root"/etc/systemd/system/multi-user.target.wants
     cp "$binary" "$root/usr/local/bin/keepalive-policy"
     cp "$tree/config.example.toml" "$root/etc/keepalive-policy.toml"
-    large_configuration >"$root/etc/ssh/sshd_config"
+    largest_sshd_config >"$root/etc/ssh/sshd_config"
+    mkdir -p "$root/etc/sysctl.d"
+    largest_sysctl_conf >"$root/etc/sysctl.d/50-large.conf"
+    local number
+    for number in {1..24}; do
+        echo 'Port 22' >"$root/etc/ssh/instance_$number"
+        printf '[[sshd_config.instance]]\nfile = "/etc/ssh/instance_%s"\nunit = "instance-%s.service"\n' \
+            "$number" "$number" >>"$root/etc/keepalive-policy.toml"
+    done
     sed 's|/usr/bin/keepalive-policy|/usr/local/bin/keepalive-policy|' "$tree/systemd/keepalive-policy.service" \
         >"$root/etc/systemd/system/keepalive-policy.service"
     ln -s /dev/null "$root/etc/systemd/system/serial-getty@ttyS0.service"
@@ -67,6 +78,8 @@ group=/sys/fs/cgroup/system.slice/keepalive-policy.service
 systemctl start keepalive-policy && echo "MEASURED started=yes"
 echo "MEASURED max=$(cat $group/memory.max) peak=$(cat $group/memory.peak) tasks=$(cat $group/pids.max)"
 echo "MEASURED oom=$(sed -n 's/^oom_kill //p' $group/memory.events) restarts=$(systemctl show -P NRestarts keepalive-policy)"
+pid=$(systemctl show -P MainPID keepalive-policy)
+echo "MEASURED result=$(systemctl show -P Result keepalive-policy) resident=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' /proc/$pid/status)"
 keepalive-policy status | sed 's/^/MEASURED status: /'
 # What the unit may have at most, tried: a process in the daemon's own group that wants a hundred more.
 bash -c "echo \$\$ >$group/cgroup.procs; for task in {1..100}; do sleep 60 & done" 2>/dev/null
@@ -95,6 +108,9 @@ value() { sed -n "s/.*[ ]$1=\([^ ]*\).*/\1/p" "$work/measured"; }
 # The peak may touch the limit: what is read stays in the page cache until its room is needed.
 [ "$(value oom)" = 0 ]
 [ "$(value restarts)" = 0 ]
+[ "$(value result)" = success ]
+# In kB. sshd, which judges, and the copy that it is given have room beside it.
+[ "$(value resident)" -lt 180000 ]
 [ "$(value tasks)" = 64 ]
 [ "$(value running)" -le 64 ]
 [ "$(value refused)" -gt 0 ]

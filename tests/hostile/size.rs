@@ -108,7 +108,7 @@ fn include_lines_are_followed_up_to_limits_that_are_said() {
         for number in 0..3 {
             large.write(&format!("etc/ssh/d/{number}"), vec![b'\n'; 6 << 20]);
         }
-        is_refused(&large, "16777216 bytes");
+        is_refused(&large, "12582912 bytes");
     }
 }
 

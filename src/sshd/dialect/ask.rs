@@ -106,7 +106,7 @@ fn tree(files: &[(&str, String)]) -> Tree {
     let mut entries = BTreeMap::new();
     for (path, text) in files {
         let real = PathBuf::from(path);
-        entries.insert(real.clone(), Entry::File { bytes: text.clone().into_bytes(), real });
+        entries.insert(real.clone(), Entry::File { bytes: text.as_bytes().into(), real });
     }
     let main = files.first().map(|(path, _)| PathBuf::from(path)).unwrap_or_default();
     Tree { main, entries }

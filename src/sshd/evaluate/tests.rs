@@ -13,7 +13,7 @@ fn tree(files: &[(&str, &str)]) -> Tree {
         let entry = match name.chars().last() {
             Some('/') => Entry::Directory,
             Some('@') => Entry::Dangling,
-            _ => Entry::File { bytes: text.as_bytes().to_vec(), real: path.clone() },
+            _ => Entry::File { bytes: text.as_bytes().into(), real: path.clone() },
         };
         entries.insert(path, entry);
     }
@@ -43,8 +43,8 @@ fn intervals(files: &[(&str, &str)]) -> String {
     }
     let keyword = Keyword::ClientAliveInterval;
     let mut all = vec![show(&evaluation.global(keyword))];
-    for context in evaluation.contexts(keyword) {
-        let effective = evaluation.for_population(keyword, &context.criteria);
+    for (context, effective) in evaluation.populations(keyword).all() {
+        assert_eq!(effective, evaluation.for_population(keyword, &context.criteria));
         all.push(format!("{context}: {}", show(&effective)));
     }
     all.join("; ")
@@ -207,7 +207,7 @@ fn tcp_keep_alive_and_its_alias_share_one_slot() {
         let evaluation = evaluated(&[("sshd_config", main)]);
         assert_eq!(evaluation.refusals, [], "{main}");
         assert_eq!(show(&evaluation.global(keyword)), expected, "{main}");
-        assert_eq!(evaluation.contexts(keyword), []);
+        assert_eq!(evaluation.populations(keyword).all(), []);
     }
     let refused = evaluated(&[("sshd_config", "Match User bob\nKeepAlive no\n")]);
     assert_eq!(refused.refusals[0].message, "TCPKeepAlive is not allowed in a Match block");
@@ -299,7 +299,7 @@ proptest! {
         one in anything(),
         version in prop::sample::select(vec![(7, 9), (8, 2), (8, 4), (9, 2), (9, 9), (10, 3)]),
     ) {
-        let entry = |bytes: Vec<u8>, path: &str| Entry::File { bytes, real: path.into() };
+        let entry = |bytes: Vec<u8>, path: &str| Entry::File { bytes: bytes.into(), real: path.into() };
         let entries = BTreeMap::from([
             (PathBuf::from(MAIN), entry(main, MAIN)),
             ("/etc/ssh/d/a1".into(), entry(one, "/etc/ssh/d/a1")),
@@ -309,8 +309,9 @@ proptest! {
         let evaluation = evaluate(&tree, &BTreeMap::new(), &dialect);
         for keyword in Keyword::ALL {
             // The population of a block has the block's own value or an earlier one.
-            for context in evaluation.contexts(keyword) {
-                prop_assert!(evaluation.for_population(keyword, &context.criteria).source.is_some());
+            for (context, effective) in evaluation.populations(keyword).all() {
+                prop_assert!(effective.source.is_some());
+                prop_assert_eq!(effective, evaluation.for_population(keyword, &context.criteria));
             }
             let nobody = Connection { groups: Some(Vec::new()), ..Connection::default() };
             prop_assert!(evaluation.for_connection(keyword, &nobody, &dialect).is_some());

@@ -100,9 +100,7 @@ impl<'a> Walk<'a> {
         }
         let directives: Rc<Vec<Directive>> = match self.tree.get(path) {
             Some(Entry::File { bytes, .. }) => {
-                let mut directives = syntax::directives(bytes, self.dialect);
-                directives.retain(takes_part);
-                Rc::new(directives)
+                Rc::new(syntax::each(bytes, self.dialect).filter(takes_part).collect())
             }
             // sshd opens it and reads nothing.
             Some(Entry::Directory) => Rc::default(),

@@ -8,7 +8,7 @@ fn tree(files: &[&str]) -> Tree {
         let path = PathBuf::from(file);
         match file.strip_suffix('/') {
             Some(directory) => entries.insert(directory.into(), Entry::Directory),
-            None => entries.insert(path.clone(), Entry::File { bytes: Vec::new(), real: path }),
+            None => entries.insert(path.clone(), Entry::File { bytes: [].into(), real: path }),
         };
     }
     Tree { main: "/m".into(), entries }

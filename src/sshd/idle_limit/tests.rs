@@ -6,7 +6,7 @@ use crate::sshd::tree::{Entry, Tree};
 
 fn told(text: &str, release: (u16, u16)) -> Vec<String> {
     let dialect = Dialect::of(release.0, release.1);
-    let file = Entry::File { bytes: text.into(), real: "/c".into() };
+    let file = Entry::File { bytes: text.as_bytes().into(), real: "/c".into() };
     let tree = Tree { main: "/c".into(), entries: [("/c".into(), file)].into() };
     let evaluation = evaluate(&tree, &BTreeMap::new(), &dialect);
     evaluation.idle_limits.iter().map(ToString::to_string).collect()

@@ -41,7 +41,7 @@ impl Image {
     fn install(&self, edits: Vec<FileEdit>, interval: i64) -> Vec<Outcome> {
         let mut candidate = Tree { main: MAIN.into(), entries: BTreeMap::new() };
         let mut set = |path: &str, bytes: &[u8]| {
-            let file = Entry::File { bytes: bytes.to_vec(), real: path.into() };
+            let file = Entry::File { bytes: bytes.into(), real: path.into() };
             candidate.entries.insert(path.into(), file);
         };
         set(MAIN, INCLUDE.as_bytes());
@@ -238,7 +238,7 @@ impl Running {
 
     fn tree(&self) -> Tree {
         let main = self.path("sshd_config");
-        let file = Entry::File { bytes: std::fs::read(&main).unwrap(), real: main.clone() };
+        let file = Entry::File { bytes: std::fs::read(&main).unwrap().into(), real: main.clone() };
         Tree { entries: BTreeMap::from([(main.clone(), file)]), main }
     }
 
@@ -246,8 +246,10 @@ impl Running {
         let before = std::fs::read_to_string(self.path("sshd_config")).unwrap();
         let edit = edit(self.path("sshd_config"), Some(&before), &self.configuration(interval));
         let mut candidate = self.tree();
-        let file =
-            Entry::File { bytes: edit.after.clone().unwrap(), real: self.path("sshd_config") };
+        let file = Entry::File {
+            bytes: edit.after.clone().unwrap().into(),
+            real: self.path("sshd_config"),
+        };
         candidate.entries.insert(self.path("sshd_config"), file);
         let expect =
             BTreeMap::from([(Keyword::ClientAliveInterval, Value::Number(interval.into()))]);

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::Connection;
 use crate::sshd::dialect::Dialect;
 use crate::sshd::match_criteria::{Attribute, Criteria, Criterion, parse};
-use crate::sshd::syntax::directives;
+use crate::sshd::syntax::each;
 use crate::sshd::tree::{Entry, Tree};
 
 /// Each costs some milliseconds before a reload; a host with more blocks has the same few kinds.
@@ -39,9 +39,8 @@ fn criteria(tree: &Tree, dialect: &Dialect) -> Vec<Criteria> {
     let mut found = Vec::new();
     for entry in tree.entries.values() {
         let Entry::File { bytes, .. } = entry else { continue };
-        let lines = directives(bytes, dialect);
-        let blocks = lines.iter().filter(|line| line.is("Match"));
-        found.extend(blocks.filter_map(|line| parse(line, dialect).ok()));
+        let blocks = each(bytes, dialect).filter(|line| line.is("Match"));
+        found.extend(blocks.filter_map(|line| parse(&line, dialect).ok()));
     }
     found
 }
@@ -106,7 +105,7 @@ mod tests {
     }
 
     fn found(text: &str) -> Vec<Connection> {
-        let file = Entry::File { bytes: text.into(), real: "/c".into() };
+        let file = Entry::File { bytes: text.as_bytes().into(), real: "/c".into() };
         let tree = Tree { main: "/c".into(), entries: [("/c".into(), file)].into() };
         connections(&tree, &Dialect::default())
     }

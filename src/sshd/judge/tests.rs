@@ -18,7 +18,7 @@ const INCLUDE: &str = "Include sshd_config.d/*.conf\n";
 const DROP_IN: &str = "/etc/ssh/sshd_config.d/10-a.conf";
 
 fn tree(files: &[(&str, &str)]) -> Tree {
-    let entry = |text: &str| Entry::File { bytes: text.into(), real: PathBuf::new() };
+    let entry = |text: &str| Entry::File { bytes: text.as_bytes().into(), real: PathBuf::new() };
     Tree {
         main: PathBuf::from(MAIN),
         entries: files.iter().map(|(path, text)| (path.into(), entry(text))).collect(),

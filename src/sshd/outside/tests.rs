@@ -6,7 +6,7 @@ use super::*;
 fn what_a_verdict_depends_on_is_named() {
     let text = "HostKey /keys/a\nHostKey relative\nhostcertificate \"/keys/a cert\"\nHostKeyAgent none\n\
                 Match User bob\nBanner /banner\n";
-    let file = Entry::File { bytes: text.into(), real: "/c".into() };
+    let file = Entry::File { bytes: text.as_bytes().into(), real: "/c".into() };
     let tree = Tree { main: "/c".into(), entries: BTreeMap::from([("/c".into(), file)]) };
     let dump = Dump::parse("hostkey /keys/b\nhostkeyagent none\nbanner /x\n", None);
     let options = ["-o", "hostkey=/keys/c", "-h", "/keys/d", "-o", "Banner=/y", "-p", "22"];

@@ -10,7 +10,7 @@ use crate::marked::{self, Strangers, foreign};
 use crate::reconcile::Value;
 use crate::sshd::dialect::{Dialect, Include};
 use crate::sshd::edit::{self, Text};
-use crate::sshd::evaluate::{Evaluation, evaluate};
+use crate::sshd::evaluate::{Context, Effective, Evaluation, evaluate};
 use crate::sshd::instance::Instance;
 use crate::sshd::tree::{Entry, Tree};
 use crate::sshd::{Desired, Keyword, MatchBlocks, Observed};
@@ -366,17 +366,20 @@ fn is_for_everybody(evaluation: &Evaluation, keyword: Keyword, value: Value) -> 
 fn in_every_block(evaluation: &Evaluation, keyword: Keyword, value: Value) -> bool {
     evaluation.global(keyword).value == value
         && evaluation
-            .contexts(keyword)
+            .populations(keyword)
+            .all()
             .iter()
-            .all(|context| evaluation.for_population(keyword, &context.criteria).value == value)
+            .all(|(_, effective)| effective.value == value)
 }
 
 fn same_for_everybody(before: &Evaluation, after: &Evaluation, keyword: Keyword) -> bool {
-    let contexts = before.contexts(keyword).into_iter().chain(after.contexts(keyword));
+    let (blocks_before, blocks_after) = (before.populations(keyword), after.populations(keyword));
+    let is_same = |(context, _): &(Context, Effective)| {
+        let criteria = &context.criteria;
+        blocks_before.value(criteria).value == blocks_after.value(criteria).value
+    };
     before.without_blocks(keyword).value == after.without_blocks(keyword).value
         && before.global(keyword).value == after.global(keyword).value
-        && contexts.map(|context| context.criteria).all(|criteria| {
-            let of = |evaluation: &Evaluation| evaluation.for_population(keyword, &criteria).value;
-            of(before) == of(after)
-        })
+        && blocks_before.all().iter().all(is_same)
+        && blocks_after.all().iter().all(is_same)
 }

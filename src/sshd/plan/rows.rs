@@ -33,9 +33,8 @@ pub(super) fn settings(desired: &Desired, evaluation: &Evaluation) -> Vec<Settin
 
 fn contexts(keyword: Keyword, evaluation: &Evaluation) -> Vec<(String, Effective)> {
     let everybody = (GLOBAL.to_owned(), evaluation.global(keyword));
-    let blocks = evaluation.contexts(keyword).into_iter().map(|context| {
-        (context.to_string(), evaluation.for_population(keyword, &context.criteria))
-    });
+    let blocks = evaluation.populations(keyword).all().into_iter();
+    let blocks = blocks.map(|(context, effective)| (context.to_string(), effective));
     std::iter::once(everybody).chain(blocks).collect()
 }
 

@@ -33,7 +33,7 @@ pub(super) fn path(name: &str) -> PathBuf {
 pub(super) fn observed(files: &[(&str, &str)]) -> Observed {
     let mut entries = BTreeMap::from([(path("sshd_config.d"), Entry::Directory)]);
     for (name, text) in files {
-        let file = Entry::File { bytes: text.as_bytes().to_vec(), real: path(name) };
+        let file = Entry::File { bytes: text.as_bytes().into(), real: path(name) };
         entries.insert(path(name), file);
     }
     let mut observed = Observed {

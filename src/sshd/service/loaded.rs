@@ -24,7 +24,7 @@ use crate::sshd::dialect::Dialect;
 use crate::sshd::evaluate::evaluate;
 use crate::sshd::instance::Instance;
 use crate::sshd::judge::Dump;
-use crate::sshd::syntax::directives;
+use crate::sshd::syntax::each;
 use crate::sshd::tree::{Entry, Tree};
 
 #[cfg(test)]
@@ -193,9 +193,10 @@ fn values(tree: &Tree, dialect: &Dialect) -> Vec<LoadedValue> {
     for keyword in Keyword::ALL {
         let value = evaluation.global(keyword).value;
         values.push(LoadedValue { keyword, value, context: None });
-        values.extend(evaluation.contexts(keyword).iter().map(|context| LoadedValue {
+        let populations = evaluation.populations(keyword).all();
+        values.extend(populations.iter().map(|(context, effective)| LoadedValue {
             keyword,
-            value: evaluation.for_population(keyword, &context.criteria).value,
+            value: effective.value,
             context: Some(context.to_string()),
         }));
     }
@@ -209,7 +210,7 @@ fn configured_pid_files(tree: &Tree, dialect: &Dialect) -> Vec<PathBuf> {
         Entry::Directory | Entry::Dangling | Entry::Opaque => None,
     });
     files
-        .flat_map(|bytes| directives(bytes, dialect))
+        .flat_map(|bytes| each(bytes, dialect))
         .filter(|directive| directive.is("PidFile"))
         .filter_map(|directive| directive.arguments.ok()?.into_iter().next())
         .map(|argument| PathBuf::from(String::from_utf8_lossy(&argument.bytes).into_owned()))

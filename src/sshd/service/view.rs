@@ -13,7 +13,7 @@ use crate::host::Host;
 use crate::host::mounts::{Location, Mounts};
 use crate::sshd::dialect::Dialect;
 use crate::sshd::evaluate::walk::absolute;
-use crate::sshd::syntax::directives;
+use crate::sshd::syntax::each;
 use crate::sshd::tree::{Entry, Tree};
 
 #[cfg(test)]
@@ -93,7 +93,7 @@ impl Places {
             places.paths.insert(path.clone());
             let Entry::File { bytes, real } = entry else { continue };
             places.paths.insert(real.clone());
-            for directive in directives(bytes, dialect) {
+            for directive in each(bytes, dialect) {
                 if !directive.is("Include") {
                     continue;
                 }

@@ -15,7 +15,7 @@ fn tree(entries: &[(&str, Entry)]) -> Tree {
 }
 
 fn file(text: &str) -> Entry {
-    Entry::File { bytes: text.into(), real: PathBuf::from("/elsewhere") }
+    Entry::File { bytes: text.as_bytes().into(), real: PathBuf::from("/elsewhere") }
 }
 
 #[test]

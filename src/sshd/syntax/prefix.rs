@@ -1,6 +1,6 @@
 //! The same configuration for a copy of the tree that stands elsewhere.
 
-use super::directives;
+use super::each;
 use crate::sshd::dialect::Dialect;
 
 /// Where sshd looks for a pattern that does not begin with `/`, also in included files.
@@ -17,7 +17,7 @@ pub fn prefix_includes(bytes: &[u8], prefix: &[u8], dialect: &Dialect) -> Vec<u8
     let prefix = escape(prefix);
     let mut result = Vec::with_capacity(bytes.len());
     let mut copied = 0;
-    for directive in directives(bytes, dialect).iter().filter(|d| d.is("Include")) {
+    for directive in each(bytes, dialect).filter(|line| line.is("Include")) {
         let arguments = directive.arguments.as_deref().unwrap_or_default();
         for pattern in arguments.iter().filter(|argument| !argument.bytes.is_empty()) {
             let is_relative = !matches!(pattern.bytes.first(), Some(b'/' | b'~'));

@@ -6,12 +6,13 @@ use std::path::Path;
 
 use crate::host::{HostError, files::beyond};
 
-/// What all files of a tree may have, in bytes. 10,000 `Match` blocks have 1 MB.
-pub const LARGEST_TREE: u64 = 16 << 20;
+/// What all files of a tree may have, in bytes. 10,000 `Match` blocks have 1 MB. The memory of the
+/// daemon's unit has room for the tree, what would be made of it, and what sshd takes to judge both.
+pub const LARGEST_TREE: u64 = 12 << 20;
 
 /// How many lines all files of a tree may have, comments left out: each takes some hundred bytes.
-/// 10,000 `Match` blocks of ten lines have 100,000.
-pub const MOST_LINES: u64 = 200_000;
+/// 10,000 `Match` blocks of ten lines have 110,000.
+pub const MOST_LINES: u64 = 120_000;
 
 /// How many paths may be looked at. Generated configurations have a file for each of some thousand users.
 pub const MOST_PATHS: u64 = 16_384;

@@ -78,7 +78,7 @@ impl Reader<'_> {
                 if file.being_written {
                     self.found.being_written.insert(path.to_owned());
                 }
-                Entry::File { bytes: file.bytes, real: file.path }
+                Entry::File { bytes: file.bytes.into(), real: file.path }
             }
             Err(error) if error.source.kind() == std::io::ErrorKind::InvalidFilename => {
                 return Ok(false);
@@ -93,7 +93,7 @@ impl Reader<'_> {
     fn special(&self, path: &Path) -> Result<Entry, HostError> {
         let real = self.host.resolve(path)?.path;
         Ok(if real == Path::new("/dev/null") {
-            Entry::File { bytes: Vec::new(), real }
+            Entry::File { bytes: [].into(), real }
         } else {
             Entry::Opaque
         })

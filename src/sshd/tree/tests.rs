@@ -6,7 +6,7 @@ use crate::host::Host;
 use crate::sshd::dialect::Dialect;
 
 fn file(text: &str, real: &str) -> Entry {
-    Entry::File { bytes: text.as_bytes().to_vec(), real: real.into() }
+    Entry::File { bytes: text.as_bytes().into(), real: real.into() }
 }
 
 #[test]

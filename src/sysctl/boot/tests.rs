@@ -315,6 +315,7 @@ fn what_can_not_be_read_stops_every_change_unless_only_root_may_look() {
          be told, so no file is changed"
     );
     assert!(plan.changes.is_empty() && plan.settings.len() == 3);
+    assert!(plan.settings.iter().all(|row| row.effective.is_none() && row.source.is_none()));
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn an_instance_whose_unit_reads_another_file_is_left_alone() {
         );
         assert_eq!(messages(&plan), [expected]);
     }
-    let link = Entry::File { bytes: b"Port 22\n".to_vec(), real: path(MAIN) };
+    let link = Entry::File { bytes: (*b"Port 22\n").into(), real: path(MAIN) };
     seen.tree.entries.insert(path("sftp_config"), link);
     let plan = planned(&desired(MatchBlocks::Override), &seen);
     let expected = "Blocked /etc/ssh/sftp_config: leads to /etc/ssh/sshd_config, which is governed already; nothing is \

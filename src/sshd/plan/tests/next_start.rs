@@ -69,7 +69,8 @@ fn nothing_is_told_of_a_wrapper_or_where_nothing_is_declared() {
 fn what_a_block_beats_is_no_conflict_now_or_then() {
     let blocks = "Match User bob\nClientAliveInterval 9\n";
     let mut seen = running(&["-o", "ClientAliveInterval=7"]);
-    let file = Entry::File { bytes: format!("{INCLUDE}{blocks}").into(), real: path(MAIN) };
+    let file =
+        Entry::File { bytes: format!("{INCLUDE}{blocks}").as_bytes().into(), real: path(MAIN) };
     seen.tree.entries.insert(path(MAIN), file);
     ask(&mut seen);
     let told = |seen: &Observed| messages(&planned(&desired(MatchBlocks::Override), seen));

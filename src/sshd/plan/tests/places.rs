@@ -279,7 +279,7 @@ fn strangers_at_our_path_are_spared_or_kept() {
 #[test]
 fn a_link_at_our_path_is_not_followed() {
     let mut seen = observed(&[(MAIN, INCLUDE)]);
-    let masked = Entry::File { bytes: Vec::new(), real: "/dev/null".into() };
+    let masked = Entry::File { bytes: [].into(), real: "/dev/null".into() };
     seen.tree.entries.insert(path(DROP_IN), masked);
     let (now, _) = corrected(&seen, &desired(MatchBlocks::Override));
     assert_eq!(names(&now), [MAIN, "sshd_config.d/00-00-keepalive-policy.conf", DROP_IN]);
@@ -289,7 +289,7 @@ fn a_link_at_our_path_is_not_followed() {
 fn a_linked_main_file_is_edited_where_it_is() {
     let mut seen = observed(&[]);
     let real = PathBuf::from("/srv/sshd_config");
-    let file = Entry::File { bytes: b"Port 22\n".to_vec(), real: real.clone() };
+    let file = Entry::File { bytes: (*b"Port 22\n").into(), real: real.clone() };
     seen.tree.entries.insert(path(MAIN), file);
     ask(&mut seen);
     let plan = planned(&desired(MatchBlocks::Override), &seen);

@@ -63,7 +63,7 @@ fn what_is_mounted_for_one_of_them_only_is_a_difference() {
 #[test]
 fn what_sshd_looks_into_need_not_be_there() {
     let text = "Include /var/tmp/x/*.conf more.conf\nMatch all\nInclude /a/b?/c/d.conf\n";
-    let file = Entry::File { bytes: text.into(), real: "/srv/real".into() };
+    let file = Entry::File { bytes: text.as_bytes().into(), real: "/srv/real".into() };
     let main = PathBuf::from("/etc/ssh/sshd_config");
     let tree = Tree { main: main.clone(), entries: BTreeMap::from([(main, file)]) };
     let places = Places::of(&tree, &Dialect::default());
