@@ -52,7 +52,7 @@ test-long: deps-test $(BINARY) ## 200 drifts under a client that connects all th
 	KEEPALIVE_POLICY=$(abspath $(BINARY)) tests/host/idle.sh 60
 
 .PHONY: test-machine
-test-machine: deps-machine $(BINARY) ## the unit's limits of memory and tasks, in an emulated machine: three minutes
+test-machine: deps-machine $(BINARY) ## the unit's limits of memory and tasks, in an emulated machine: some minutes
 	KEEPALIVE_POLICY=$(abspath $(BINARY)) tests/host/machine.sh
 
 .PHONY: lint

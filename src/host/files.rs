@@ -210,6 +210,20 @@ fn content(fd: OwnedFd, size: i64, limit: u64) -> std::io::Result<(Vec<u8>, bool
     Ok((bytes, being_written))
 }
 
+/// What is in a file of the kernel's, which has no links on its way, opens at once, and says nothing of its
+/// size.
+///
+/// # Errors
+/// When it can't be read, or has more than `limit` bytes.
+pub(crate) fn kernel_file(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > limit) {
+        return Err(beyond(limit, "bytes"));
+    }
+    Ok(bytes)
+}
+
 /// The error of what exceeds a limit of ours.
 pub(crate) fn beyond(limit: u64, unit: &str) -> std::io::Error {
     let message = format!("it has more than {limit} {unit}, which is the most that we read");

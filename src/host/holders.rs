@@ -31,26 +31,23 @@ pub struct Holder {
 pub fn named(prefix: &str) -> Vec<Holder> {
     let processes = Process::all();
     let named = processes.iter().filter(|process| process.name.starts_with(prefix));
-    named.filter_map(holder).collect()
+    named.map(holder).collect()
 }
 
-fn holder(process: &Process) -> Option<Holder> {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.pid)).ok()?;
-    // The name in brackets may hold anything; the parent is the second field behind it.
-    let parent = stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()?;
+fn holder(process: &Process) -> Holder {
     let arguments = process.command_line();
     let words: Vec<_> = arguments
         .split(|byte| *byte == 0)
         .filter(|word| !word.is_empty())
         .map(String::from_utf8_lossy)
         .collect();
-    Some(Holder {
+    Holder {
         pid: process.pid,
-        parent,
+        parent: process.parent,
         title: words.join(" ").trim().to_owned(),
         started: since_1970(process.started),
         sockets: sockets(process.pid),
-    })
+    }
 }
 
 /// Ticks since boot, by the clocks: `btime` of /proc/stat is off by up to a second.

@@ -6,6 +6,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::files;
+
 #[cfg(test)]
 mod tests;
 
@@ -57,20 +59,21 @@ pub struct Location<'a> {
 }
 
 impl Mounts {
-    /// Those that this process sees; none where that can't be read.
+    /// Those that this process sees; `None` where that can't be read.
     #[must_use]
-    pub fn own() -> Self {
-        Self::read("self").unwrap_or_default()
+    pub fn own() -> Option<Self> {
+        Self::read("self")
     }
 
-    /// Those that the process with this id sees.
+    /// Those that the process with this id sees; `None` where that can't be read.
     #[must_use]
     pub fn of(pid: u32) -> Option<Self> {
         Self::read(&pid.to_string())
     }
 
     fn read(process: &str) -> Option<Self> {
-        Some(Self::parse(&std::fs::read(format!("/proc/{process}/mountinfo")).ok()?))
+        let path = format!("/proc/{process}/mountinfo");
+        Some(Self::parse(&files::kernel_file(Path::new(&path), files::LARGEST_FILE).ok()?))
     }
 
     /// From the text of a `mountinfo`; a line that is none is passed over.

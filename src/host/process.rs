@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{Context, HostError};
+use super::{Context, HostError, files};
 
 /// Kernel ticks in a second, as /proc counts them (`USER_HZ`): 100 on every architecture that this
 /// program is built for.
@@ -52,7 +52,7 @@ impl Process {
     /// The process with this id; `None` when there is none or it has ended (a zombie).
     #[must_use]
     pub fn find(pid: u32) -> Option<Self> {
-        let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+        let stat = said(pid, "stat")?;
         Self::parse(pid, &String::from_utf8_lossy(&stat))
     }
 
@@ -75,9 +75,9 @@ impl Process {
     /// The network interfaces that it sees.
     #[must_use]
     pub fn interfaces(&self) -> Vec<String> {
-        let table = std::fs::read_to_string(format!("/proc/{}/net/dev", self.pid));
+        let table = said(self.pid, "net/dev").unwrap_or_default();
         let name = |line: &str| line.split_once(':').map(|(name, _)| name.trim().to_owned());
-        table.unwrap_or_default().lines().filter_map(name).collect()
+        String::from_utf8_lossy(&table).lines().filter_map(name).collect()
     }
 
     /// `/proc/PID/stat`: the name stands in brackets and may itself hold brackets and blanks.
@@ -127,10 +127,11 @@ impl Process {
         .on(&path, "cannot send SIGHUP")
     }
 
-    /// Its command line: arguments that end in NUL each, or what it wrote over them.
+    /// Its command line: arguments that end in NUL each, or what it wrote over them; empty where that
+    /// is longer than a megabyte.
     #[must_use]
     pub fn command_line(&self) -> Vec<u8> {
-        std::fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default()
+        said(self.pid, "cmdline").unwrap_or_default()
     }
 
     /// Its program; `None` where we may not see it.
@@ -142,14 +143,14 @@ impl Process {
     /// Whether it runs as root by all of its four user ids: real, effective, saved, file system.
     #[must_use]
     pub fn is_roots(&self) -> bool {
-        let status = std::fs::read(format!("/proc/{}/status", self.pid)).unwrap_or_default();
+        let status = said(self.pid, "status").unwrap_or_default();
         is_roots(&String::from_utf8_lossy(&status))
     }
 
     /// Whether it is in this control group or one below, as systemd's `ControlGroup` names it.
     #[must_use]
     pub fn is_in_control_group(&self, group: &str) -> bool {
-        let text = std::fs::read(format!("/proc/{}/cgroup", self.pid)).unwrap_or_default();
+        let text = said(self.pid, "cgroup").unwrap_or_default();
         is_in_control_group(&String::from_utf8_lossy(&text), group)
     }
 
@@ -165,21 +166,23 @@ impl Process {
     /// The unit whose control group it is in.
     #[must_use]
     pub fn unit(&self) -> Option<String> {
-        let text = std::fs::read(format!("/proc/{}/cgroup", self.pid)).ok()?;
+        let text = said(self.pid, "cgroup")?;
         unit_of(&String::from_utf8_lossy(&text))
     }
 
     /// The outermost unit around it: of what runs in a container, the one that the host knows it by.
     #[must_use]
     pub fn outer_unit(&self) -> Option<String> {
-        let text = std::fs::read(format!("/proc/{}/cgroup", self.pid)).ok()?;
+        let text = said(self.pid, "cgroup")?;
         outer_unit_of(&String::from_utf8_lossy(&text))
     }
 
     /// When it was started, in seconds since 1970, rounded down.
     #[must_use]
     pub fn started_at(&self) -> Option<i64> {
-        let stat = std::fs::read_to_string("/proc/stat").ok()?;
+        // A line of hundreds of kilobytes about interrupts comes before it on large machines.
+        let stat = files::kernel_file(Path::new("/proc/stat"), files::LARGEST_FILE).ok()?;
+        let stat = String::from_utf8_lossy(&stat);
         let boot = stat.lines().find_map(|line| line.strip_prefix("btime "))?;
         let since = i64::try_from(self.started / TICKS).ok()?;
         boot.trim().parse::<i64>().ok()?.checked_add(since)
@@ -200,6 +203,13 @@ impl Process {
             .flat_map(|table| listening(BufReader::new(table)))
             .collect()
     }
+}
+
+/// What the kernel says of a process in one file; `None` where we may not read it, or it is longer than
+/// any that we need. A process decides itself how long its command line is (`PR_SET_MM_MAP`).
+fn said(pid: u32, file: &str) -> Option<Vec<u8>> {
+    const LARGEST: u64 = 1 << 20;
+    files::kernel_file(Path::new(&format!("/proc/{pid}/{file}")), LARGEST).ok()
 }
 
 /// The line `Uid:` of `/proc/PID/status`.

@@ -135,7 +135,9 @@ pub fn read(host: &Host, dialect: &Dialect) -> Result<Homes, HostError> {
     if !host.runs_itself() {
         return Ok(Homes::default());
     }
-    let due = due(&Accounts::read(host)?, &Mounts::own(), host);
+    // Where the mounts are not known no home is read: any of them could be on a dead server.
+    let Some(mounts) = Mounts::own() else { return Ok(Homes::default()) };
+    let due = due(&Accounts::read(host)?, &mounts, host);
     let mut hung = HUNG.lock().unwrap_or_else(PoisonError::into_inner);
     let (again, due): (VecDeque<Due>, VecDeque<Due>) =
         due.into_iter().partition(|due| hung.contains(&due.file().path));

@@ -86,7 +86,7 @@ fn a_root_that_is_no_mount_leads_nowhere() {
 
 #[test]
 fn this_process_has_mounts() {
-    let own = Mounts::own();
+    let own = Mounts::own().unwrap();
     assert_eq!(Mounts::of(std::process::id()).as_ref(), Some(&own));
     let here = own.locate(Path::new("/proc/self")).unwrap();
     assert_eq!((here.point, here.path.as_path()), (Path::new("/proc"), Path::new("/self")));

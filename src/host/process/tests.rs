@@ -132,3 +132,21 @@ fn a_control_group_is_the_whole_path() {
         assert!(!super::is_in_control_group(text, "/"));
     }
 }
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a process of the test's own")]
+fn a_command_line_of_more_than_a_megabyte_is_not_read() {
+    let word = "x".repeat(100_000);
+    for (words, is_read) in [(1, true), (11, false)] {
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", "read wait", "sh"])
+            .args(vec![word.as_str(); words])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let process = Process::find(child.id()).unwrap();
+        assert_eq!(process.command_line().len() > 100_000, is_read, "{words}");
+        drop(child.stdin.take());
+        child.wait().unwrap();
+    }
+}

@@ -41,8 +41,9 @@ impl Service {
         let is_known =
             matches!(self.kind, Kind::Plain | Kind::SocketActive | Kind::NoServiceManager);
         let listener = self.listener.as_ref().filter(|_| is_known && host.is_live())?;
-        let theirs = Mounts::of(listener.pid)?;
-        let ours = Mounts::own();
+        let (Some(theirs), Some(ours)) = (Mounts::of(listener.pid), Mounts::own()) else {
+            return listener.is_alive().then(|| OtherView::unknown(tree));
+        };
         if ours == theirs {
             return None;
         }
@@ -62,6 +63,14 @@ impl Service {
             paths.extend(below.map(Path::to_owned));
         }
         look(paths)
+    }
+}
+
+impl OtherView {
+    /// Where the mounts of either of us can't be read.
+    fn unknown(tree: &Tree) -> Self {
+        let (theirs, ours) = (shown(None), shown(None));
+        Self { path: tree.main.clone(), is_essential: true, theirs, ours }
     }
 }
 
