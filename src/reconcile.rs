@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -80,6 +80,11 @@ pub trait Resource {
     /// Whether a change makes good what we broke, so that it is made even under [`Mode::Paused`].
     fn makes_good(_change: &Self::Change) -> bool {
         false
+    }
+
+    /// The files that a change writes or removes.
+    fn files(_change: &Self::Change) -> Vec<&Path> {
+        Vec::new()
     }
 
     /// The files and directories whose change can change the observation: what to watch.
@@ -405,8 +410,26 @@ fn look<R: Resource>(
     desired: &R::Desired,
 ) -> Result<(R::Observed, Plan<R::Change>), ObserveError> {
     let observed = resource.observe_for(host, desired)?;
-    let plan = resource.plan(desired, &observed);
+    let mut plan = resource.plan(desired, &observed);
+    let refused = refused::<R>(host, &plan);
+    if !refused.is_empty() {
+        plan.changes.clear();
+        plan.problems.extend(refused);
+    }
     Ok((observed, plan))
+}
+
+/// The files of the plan that would not be written, because others than root can change the way there.
+/// A correction that is bound to fail is not begun, and the reason is there before it is tried.
+fn refused<R: Resource>(host: &Host, plan: &Plan<R::Change>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for path in plan.changes.iter().flat_map(R::files) {
+        if let Err(error) = host.may_write(path) {
+            let message = format!("not written: {}", error.source);
+            problems.push(Problem::new(R::NAME, Severity::Blocked, message).at(path, None));
+        }
+    }
+    problems
 }
 
 /// Whole microseconds, saturating.

@@ -274,6 +274,12 @@ impl Resource for SshClient {
         plan.changes.iter().flat_map(|change| install::install(host, self, change)).collect()
     }
 
+    fn files(change: &plan::Change) -> Vec<&Path> {
+        // Modes that are set right first may be what is in the way now.
+        let edits = change.edits.iter().filter(|_| change.modes.is_empty());
+        edits.map(|edit| edit.path.as_path()).collect()
+    }
+
     fn watched(&self, observed: &Observed) -> BTreeSet<PathBuf> {
         observed.watched.clone()
     }

@@ -307,6 +307,15 @@ impl Resource for Sshd {
         matches!(change, plan::Change::Start { .. })
     }
 
+    fn files(change: &plan::Change) -> Vec<&Path> {
+        match change {
+            plan::Change::Install { install, .. } => {
+                install.edits.iter().map(|edit| edit.path.as_path()).collect()
+            }
+            plan::Change::Reload { .. } | plan::Change::Start { .. } => Vec::new(),
+        }
+    }
+
     fn watched(&self, observed: &Observed) -> BTreeSet<PathBuf> {
         observed.watched.clone()
     }

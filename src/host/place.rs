@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
-use super::Host;
 use super::files::{self, LARGEST_FILE, Node};
 use super::open::Seen;
 use super::path::Resolved;
 use super::trust::{Directory, Parties, Refused};
+use super::{Context, Host, HostError};
 
 /// A name in a directory that only trusted parties can change.
 #[derive(Debug)]
@@ -26,6 +26,19 @@ pub(super) struct Place {
 }
 
 impl Host {
+    /// Whether the way to a file is one that only trusted parties can change, as far as it exists.
+    ///
+    /// # Errors
+    /// Which directory on it is whose, and what mends that.
+    pub fn may_write(&self, path: &Path) -> Result<(), HostError> {
+        match self.place(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(error).on(path, "not written")
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     /// The place of a file to be written, links followed.
     ///
     /// # Errors

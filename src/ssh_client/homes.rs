@@ -135,14 +135,20 @@ pub fn read(host: &Host, dialect: &Dialect) -> Result<Homes, HostError> {
     if !host.runs_itself() {
         return Ok(Homes::default());
     }
-    // Where the mounts are not known no home is read: any of them could be on a dead server.
-    let Some(mounts) = Mounts::own() else { return Ok(Homes::default()) };
-    let due = due(&Accounts::read(host)?, &mounts, host);
+    let mounts = Mounts::own();
+    let due = due(&Accounts::read(host)?, &mounts.clone().unwrap_or_default(), host);
     let mut hung = HUNG.lock().unwrap_or_else(PoisonError::into_inner);
     let (again, due): (VecDeque<Due>, VecDeque<Due>) =
         due.into_iter().partition(|due| hung.contains(&due.file().path));
     let mut looking = Looking { due, homes: Homes::default() };
     looking.skip(again, &Why::Silent);
+    if mounts.is_none() {
+        // Any of them could be mounted by looking at it.
+        let reason = "/proc/self/mountinfo can't be read".to_owned();
+        let due = std::mem::take(&mut looking.due);
+        looking.skip(due, &Why::Failed(reason));
+        return Ok(looking.homes);
+    }
     let deadline = Instant::now() + LONGEST;
     let homes = looking.look(|accounts| {
         let question = Question {

@@ -194,6 +194,10 @@ impl Resource for Boot {
         outcomes
     }
 
+    fn files(change: &Change) -> Vec<&Path> {
+        change.edit.iter().map(|edit| edit.path.as_path()).collect()
+    }
+
     fn watched(&self, observed: &Observed) -> BTreeSet<PathBuf> {
         let mut watched: BTreeSet<PathBuf> = observed.tree.linked.iter().cloned().collect();
         watched.extend(DIRECTORIES.map(PathBuf::from));

@@ -109,8 +109,9 @@ fn a_tree_of_another_user_is_not_written() {
         assert_eq!(tree.files("host/etc/ssh"), before, "{part}");
         if part == "host" {
             assert_eq!(tree.run(&["restore"]).0, Some(2));
-            // Looking is free.
-            assert_eq!(tree.run(&["check"]).0, Some(1));
+            // Looking is free, and tells beforehand.
+            let (code, text) = tree.run(&["check"]);
+            assert!(code == Some(2) && text.contains(&whose), "{text}");
         }
     }
 }
