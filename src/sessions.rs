@@ -129,23 +129,25 @@ impl Outdated {
     }
 }
 
+/// A connection, and where it is.
+type Found<'s> = (&'s Network, &'s Connection);
+
 /// The sessions, the oldest first.
 #[must_use]
 pub fn sessions(seen: &Seen) -> Vec<Session> {
+    // Another user can open ten thousands of connections, and run processes of any name.
+    let by_inode = seen.connections().map(|found| (found.1.inode, found)).collect();
     let mut sessions = Vec::new();
-    let mut claimed = BTreeSet::new();
     for process in first_processes(&seen.processes) {
-        if let Some((network, connection)) = connection_of(process, seen) {
-            claimed.insert(connection.inode);
+        if let Some((network, connection)) = connection_of(process, seen, &by_inode) {
             sessions.push(session(network, connection, Some(process), seen));
         }
     }
     // Where we may not see who holds a socket, its port tells.
-    let rest = seen.connections().filter(|(_, connection)| {
-        !claimed.contains(&connection.inode) && seen.is_port(connection.local.port())
-    });
-    let hidden = rest.filter(|(_, connection)| {
-        !seen.processes.iter().any(|process| process.sockets.contains_key(&connection.inode))
+    let held: BTreeSet<u64> =
+        seen.processes.iter().flat_map(|process| process.sockets.keys().copied()).collect();
+    let hidden = seen.connections().filter(|(_, connection)| {
+        !held.contains(&connection.inode) && seen.is_port(connection.local.port())
     });
     sessions.extend(hidden.map(|(network, connection)| session(network, connection, None, seen)));
     sessions.sort_by_key(|session| (std::cmp::Reverse(session.age), session.peer));
@@ -188,10 +190,15 @@ fn first_processes(processes: &[Holder]) -> impl Iterator<Item = &Holder> {
 
 /// Its own connection among the sockets that it holds: the others are forwarded ones. It came in
 /// at a port of sshd, or else first, and so has the lowest descriptor.
-fn connection_of<'s>(process: &Holder, seen: &'s Seen) -> Option<(&'s Network, &'s Connection)> {
-    let held = seen.connections().filter_map(|(network, connection)| {
-        Some((*process.sockets.get(&connection.inode)?, (network, connection)))
-    });
+fn connection_of<'s>(
+    process: &Holder,
+    seen: &Seen,
+    by_inode: &BTreeMap<u64, Found<'s>>,
+) -> Option<Found<'s>> {
+    let held = process
+        .sockets
+        .iter()
+        .filter_map(|(inode, descriptor)| Some((*descriptor, *by_inode.get(inode)?)));
     held.min_by_key(|(descriptor, (_, connection))| {
         (!seen.is_port(connection.local.port()), *descriptor)
     })

@@ -64,6 +64,26 @@ fn summary(session: &Session) -> (String, Option<&str>, Option<u64>, &[Outdated]
 }
 
 #[test]
+fn a_flood_of_connections_and_processes_costs_time_in_proportion() {
+    const FLOOD: u32 = 50_000;
+    let mut seen = seen();
+    let own = sessions(&seen);
+    for at in 0..FLOOD {
+        let peer = format!("10.1.{}.{}:{}", at % 250, at / 250 % 250, 1024 + at % 60_000);
+        let inode = u64::from(1_000 + at);
+        seen.networks[0].connections.push(connection("10.0.0.1:22", &peer, inode, Timer::Off));
+        seen.processes.push(process(1_000 + at, 999, "sshd: x [priv]", 5_000, &[(inode, 4)]));
+    }
+    // Each with each other one would take a minute and more.
+    let begun = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let found = sessions(&seen);
+    let ended = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let spent = Duration::try_from(ended).unwrap() - Duration::try_from(begun).unwrap();
+    assert_eq!(found.len(), own.len() + usize::try_from(FLOOD).unwrap());
+    assert!(spent < Duration::from_secs(10), "{spent:?}");
+}
+
+#[test]
 fn a_session_is_found_by_its_first_process() {
     let sessions = sessions(&seen());
     let expected: [(String, _, _, &[Outdated], _); 2] = [
