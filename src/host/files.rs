@@ -200,14 +200,20 @@ fn content(fd: OwnedFd, size: i64, limit: u64) -> std::io::Result<(Vec<u8>, bool
     let mut bytes = Vec::with_capacity(usize::try_from(size.min(ROOM)).unwrap_or_default() + 1);
     let content = std::fs::File::from(fd);
     let lease = Lease::take(&content);
-    let read = (&content).take(limit.saturating_add(1)).read_to_end(&mut bytes);
+    let read = bounded(&content, limit, &mut bytes);
     let being_written = lease.is_err();
     drop(lease);
     read?;
+    Ok((bytes, being_written))
+}
+
+/// Reads all of `from`, which is an error where that is more than `limit` bytes.
+fn bounded(from: impl Read, limit: u64, bytes: &mut Vec<u8>) -> std::io::Result<()> {
+    from.take(limit.saturating_add(1)).read_to_end(bytes)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > limit) {
         return Err(beyond(limit, "bytes"));
     }
-    Ok((bytes, being_written))
+    Ok(())
 }
 
 /// What is in a file of the kernel's, which has no links on its way, opens at once, and says nothing of its
@@ -217,10 +223,7 @@ fn content(fd: OwnedFd, size: i64, limit: u64) -> std::io::Result<(Vec<u8>, bool
 /// When it can't be read, or has more than `limit` bytes.
 pub(crate) fn kernel_file(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > limit) {
-        return Err(beyond(limit, "bytes"));
-    }
+    bounded(std::fs::File::open(path)?, limit, &mut bytes)?;
     Ok(bytes)
 }
 

@@ -6,10 +6,15 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
+use super::files::LARGEST_DIRECTORY;
 use super::process::Process;
 
 /// Ticks in a second, as /proc counts them.
 const TICKS: u64 = 100;
+
+/// No title of sshd's is longer. Another user's process may have the name and any title, and there may
+/// be thousands of them.
+const LONGEST_TITLE: usize = 4096;
 
 /// A process, with what tells what it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +23,8 @@ pub struct Holder {
     pub pid: u32,
     /// That of the process that started it.
     pub parent: u32,
-    /// Its title: what it was called with, or what it wrote over that.
+    /// Its title: what it was called with, or what it wrote over that; empty where that is
+    /// longer than sshd's are.
     pub title: String,
     /// When it was started, since 1970, to 10 ms.
     pub started: Option<Duration>,
@@ -35,7 +41,10 @@ pub fn named(prefix: &str) -> Vec<Holder> {
 }
 
 fn holder(process: &Process) -> Holder {
-    let arguments = process.command_line();
+    let mut arguments = process.command_line();
+    if arguments.len() > LONGEST_TITLE {
+        arguments.clear();
+    }
     let words: Vec<_> = arguments
         .split(|byte| *byte == 0)
         .filter(|word| !word.is_empty())
@@ -60,7 +69,8 @@ fn since_1970(ticks: u64) -> Option<Duration> {
 fn sockets(pid: u32) -> BTreeMap<u64, u32> {
     let mut sockets = BTreeMap::new();
     let Ok(descriptors) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return sockets };
-    for descriptor in descriptors.filter_map(Result::ok) {
+    // The lowest ones come first; a process of any user may have half a million.
+    for descriptor in descriptors.filter_map(Result::ok).take(LARGEST_DIRECTORY) {
         let number = descriptor.file_name().to_str().and_then(|name| name.parse().ok());
         let inode = std::fs::read_link(descriptor.path()).ok().as_deref().and_then(inode);
         if let (Some(number), Some(inode)) = (number, inode) {

@@ -95,17 +95,52 @@ impl Mounts {
         (&found.point, found.kind)
     }
 
+    /// The mount that a process has its root directory in, if that is listed: it stands on one that
+    /// is not, or, where the root is the initramfs, on itself.
+    fn root(&self) -> Option<&Mount> {
+        self.0.iter().find(|one| one.point == Path::new("/") && self.is_first(one))
+    }
+
+    fn is_first(&self, mount: &Mount) -> bool {
+        !self.0.iter().any(|other| other.id == mount.parent && other.id != mount.id)
+    }
+
+    /// Both, each with its root, where neither lists that and it is the same directory. It is where
+    /// both have the same mount, by its id, at the same place: a mount stands in one place only.
+    #[must_use]
+    pub fn with_same_root(self, other: Self) -> (Self, Self) {
+        let both =
+            |one: &Mount| other.0.iter().any(|it| (it.id, &it.point) == (one.id, &one.point));
+        if self.root().is_some() || other.root().is_some() || !self.0.iter().any(both) {
+            return (self, other);
+        }
+        (self.with_root(), other.with_root())
+    }
+
+    fn with_root(mut self) -> Self {
+        let Some(id) = self.0.iter().find(|mount| self.is_first(mount)).map(|first| first.parent)
+        else {
+            return self;
+        };
+        let root = PathBuf::from("/");
+        let device = "the root directory".to_owned();
+        let point = root.clone();
+        self.0.push(Mount { id, parent: id, device, root, point, kind: Kind::Local });
+        self
+    }
+
     /// Where an absolute path without links leads. `None` where nothing is mounted on its way: the
     /// process has a root directory that is no mount.
     #[must_use]
     pub fn locate(&self, path: &Path) -> Option<Location<'_>> {
-        let is_first = |mount: &&Mount| !self.0.iter().any(|other| other.id == mount.parent);
-        let mut here = self.0.iter().find(|one| one.point == Path::new("/") && is_first(one))?;
+        let mut here = self.root()?;
         // A mount that stands on a directory of another one is met on the way down, the highest one
         // first; what is mounted below a directory that was itself mounted over later never is.
         for _ in 0..self.0.len() {
-            let on_the_way =
-                |mount: &&Mount| mount.parent == here.id && path.starts_with(&mount.point);
+            let on_the_way = |mount: &&Mount| {
+                (mount.parent, path.starts_with(&mount.point)) == (here.id, true)
+                    && mount.id != here.id
+            };
             let next = self.0.iter().filter(on_the_way);
             let Some(next) = next.min_by_key(|mount| mount.point.components().count()) else {
                 break;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+use super::files::LARGEST_DIRECTORY;
 use super::process::Process;
 use super::trust::Parties;
 use super::{Context, Host, HostError};
@@ -139,7 +140,8 @@ impl Drop for PrivateDirectory {
 /// may be one of another PID namespace.
 fn sweep(parent: &Path) {
     let Ok(entries) = std::fs::read_dir(parent) else { return };
-    for entry in entries.flatten() {
+    // In /tmp every user may have any number of entries.
+    for entry in entries.flatten().take(LARGEST_DIRECTORY) {
         let name = entry.file_name();
         let abandoned =
             name.to_str().and_then(maker).is_some_and(|pid| Process::find(pid).is_none());

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -56,7 +56,7 @@ impl Process {
         Self::parse(pid, &String::from_utf8_lossy(&stat))
     }
 
-    /// Every process that runs, by its id.
+    /// Every process that runs, by its id. The kernel has 4,194,304 of them at most.
     #[must_use]
     pub fn all() -> Vec<Self> {
         let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
@@ -72,12 +72,15 @@ impl Process {
         PathBuf::from(format!("/proc/{}/ns/net", self.pid))
     }
 
-    /// The network interfaces that it sees.
+    /// Whether it sees a network interface beside the loopback one.
     #[must_use]
-    pub fn interfaces(&self) -> Vec<String> {
-        let table = said(self.pid, "net/dev").unwrap_or_default();
-        let name = |line: &str| line.split_once(':').map(|(name, _)| name.trim().to_owned());
-        String::from_utf8_lossy(&table).lines().filter_map(name).collect()
+    pub fn has_network(&self) -> bool {
+        // A user can make any number of interfaces; the first lines tell.
+        const FIRST: u64 = 4096;
+        let mut table = Vec::new();
+        let file = File::open(format!("/proc/{}/net/dev", self.pid));
+        let read = file.and_then(|file| file.take(FIRST).read_to_end(&mut table));
+        read.is_ok() && has_network(&String::from_utf8_lossy(&table))
     }
 
     /// `/proc/PID/stat`: the name stands in brackets and may itself hold brackets and blanks.
@@ -140,14 +143,16 @@ impl Process {
         std::fs::read_link(format!("/proc/{}/exe", self.pid)).ok()
     }
 
-    /// Whether it runs as root by all of its four user ids: real, effective, saved, file system.
+    /// Whether it runs as root by all of its four user ids: real, effective, saved, file system. No
+    /// where that can't be read.
     #[must_use]
     pub fn is_roots(&self) -> bool {
         let status = said(self.pid, "status").unwrap_or_default();
         is_roots(&String::from_utf8_lossy(&status))
     }
 
-    /// Whether it is in this control group or one below, as systemd's `ControlGroup` names it.
+    /// Whether it is in this control group or one below, as systemd's `ControlGroup` names it. No
+    /// where that can't be read.
     #[must_use]
     pub fn is_in_control_group(&self, group: &str) -> bool {
         let text = said(self.pid, "cgroup").unwrap_or_default();
@@ -194,13 +199,15 @@ impl Process {
         self.started.saturating_mul(1_000 / TICKS)
     }
 
-    /// The TCP sockets that listen in its network namespace.
+    /// The TCP sockets that root, or we, have listening in its network namespace. Those of other
+    /// users are none of sshd's, and may be a hundred thousand.
     #[must_use]
     pub fn listening(&self) -> BTreeSet<ListeningSocket> {
+        let own = rustix::process::geteuid().as_raw();
         ["tcp", "tcp6"]
             .iter()
             .filter_map(|table| File::open(format!("/proc/{}/net/{table}", self.pid)).ok())
-            .flat_map(|table| listening(BufReader::new(table)))
+            .flat_map(|table| listening(BufReader::new(table), own))
             .collect()
     }
 }
@@ -210,6 +217,12 @@ impl Process {
 fn said(pid: u32, file: &str) -> Option<Vec<u8>> {
     const LARGEST: u64 = 1 << 20;
     files::kernel_file(Path::new(&format!("/proc/{pid}/{file}")), LARGEST).ok()
+}
+
+/// Whether `/proc/PID/net/dev` names an interface other than `lo`.
+fn has_network(table: &str) -> bool {
+    let names = table.lines().filter_map(|line| line.split_once(':'));
+    names.map(|(name, _)| name.trim()).any(|name| name != "lo")
 }
 
 /// The line `Uid:` of `/proc/PID/status`.
@@ -244,27 +257,28 @@ fn control_group(text: &str) -> Option<&str> {
     Some(path)
 }
 
-/// The listening ones of `/proc/net/tcp` or `tcp6`, proc_net_tcp(5). They come first, before what may be
-/// many thousands of connections.
-fn listening(table: impl BufRead) -> Vec<ListeningSocket> {
+/// The listening ones of `/proc/net/tcp` or `tcp6`, proc_net_tcp(5), that belong to root or `own`. They
+/// come first, before what may be many thousands of connections.
+fn listening(table: impl BufRead, own: u32) -> Vec<ListeningSocket> {
+    let lines = table.lines().skip(1).map_while(|line| listening_socket(&line.ok()?));
+    let ours = lines.filter(|(owner, _)| *owner == 0 || *owner == own);
+    ours.map(|(_, socket)| socket).collect()
+}
+
+/// A line of that table, with the owner.
+fn listening_socket(line: &str) -> Option<(u32, ListeningSocket)> {
     const LISTEN: &str = "0A";
-    table
-        .lines()
-        .skip(1)
-        .map_while(|line| {
-            let line = line.ok()?;
-            let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-            if *fields.get(3)? != LISTEN {
-                return None;
-            }
-            let (address, port) = fields.get(1)?.rsplit_once(':')?;
-            Some(ListeningSocket {
-                inode: fields.get(9)?.parse().ok()?,
-                address: address_of(address)?,
-                port: u16::from_str_radix(port, 16).ok()?,
-            })
-        })
-        .collect()
+    let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+    if *fields.get(3)? != LISTEN {
+        return None;
+    }
+    let (address, port) = fields.get(1)?.rsplit_once(':')?;
+    let socket = ListeningSocket {
+        inode: fields.get(9)?.parse().ok()?,
+        address: address_of(address)?,
+        port: u16::from_str_radix(port, 16).ok()?,
+    };
+    Some((fields.get(7)?.parse().ok()?, socket))
 }
 
 /// The kernel prints the address's 32-bit words as numbers of this machine.

@@ -16,6 +16,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::{Instant, sleep_until};
 
 use super::ready::{ready, register};
+use crate::host::files::{LARGEST_FILE, beyond};
 use crate::host::mounts::point;
 
 /// Between two readings pass so many times what a reading takes of the processor, so that a host that
@@ -73,6 +74,7 @@ impl Mounts {
     fn differs(&mut self, places: &BTreeSet<&Path>) -> bool {
         // Before it is read: what changes from here on is told at the end of the rest.
         self.has_changed();
+        // What is not known may have changed.
         let Ok(text) = whole(&self.text) else { return true };
         let now = relevant(&String::from_utf8_lossy(&text), places);
         let before = self.known.replace(now.clone());
@@ -122,6 +124,9 @@ fn whole(file: &File) -> std::io::Result<Vec<u8>> {
     let (mut text, mut buffer) = (Vec::new(), [0; 4096]);
     loop {
         let at = u64::try_from(text.len()).unwrap_or(u64::MAX);
+        if at > LARGEST_FILE {
+            return Err(beyond(LARGEST_FILE, "bytes"));
+        }
         match file.read_at(&mut buffer, at)? {
             0 => return Ok(text),
             length => text.extend(buffer.iter().take(length)),

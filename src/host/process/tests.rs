@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{ListeningSocket, Process, listening, outer_unit_of, unit_of};
+use super::{ListeningSocket, Process, has_network, listening, outer_unit_of, unit_of};
 
 #[test]
 fn a_name_may_hold_brackets_and_blanks() {
@@ -36,6 +36,27 @@ fn a_listening_socket_of_ours_is_found() {
 }
 
 #[test]
+fn other_users_sockets_are_passed_over() {
+    let line = |port: u16, owner: u32, inode: u64| {
+        format!("0: 00000000:{port:04X} 00000000:0000 0A 0:0 0:0 0 {owner} 0 {inode} 1 0 100\n")
+    };
+    let table: String = (0..100_000).map(|at| line(2000, 1001, at)).collect();
+    let table = format!("title\n{table}{}{}", line(22, 0, 7), line(23, 1000, 8));
+    let found: Vec<u16> =
+        listening(table.as_bytes(), 1000).iter().map(|socket| socket.port).collect();
+    assert_eq!(found, [22, 23]);
+}
+
+#[test]
+fn a_network_is_more_than_the_loopback_interface() {
+    let titles = "Inter-|   Receive\n face |bytes\n    lo:       0       0\n";
+    assert!(!has_network(titles) && !has_network(""));
+    assert!(has_network(&format!("{titles}  eth0: 1 2\n")));
+    // Cut off in the middle of the next name.
+    assert!(has_network(&format!("{titles}  eth0: 1 2\n  et")));
+}
+
+#[test]
 fn only_listening_sockets_are_taken() {
     let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 31379 1 00000000e839f6e8 100 0 0 10 0
@@ -43,7 +64,7 @@ fn only_listening_sockets_are_taken() {
 ";
     let any = std::net::Ipv4Addr::UNSPECIFIED.into();
     assert_eq!(
-        listening(table.as_bytes()),
+        listening(table.as_bytes(), 1000),
         [ListeningSocket { inode: 31379, address: any, port: 22 }]
     );
 }

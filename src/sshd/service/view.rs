@@ -47,6 +47,7 @@ impl Service {
         if ours == theirs {
             return None;
         }
+        let (ours, theirs) = ours.with_same_root(theirs);
         let mut essential = BTreeSet::from([tree.main.clone()]);
         if let Program::Known(program) = &self.program {
             essential.insert(program.resolved().to_owned());
@@ -156,8 +157,8 @@ pub(in crate::sshd) fn difference(
         let (there, here) = (theirs.locate(path), ours.locate(path));
         let is_same = match (&there, &here) {
             (Some(there), Some(here)) => there.is_same(here),
-            (None, None) => true,
-            (Some(_), None) | (None, Some(_)) => false,
+            // Two root directories that no mount tells apart.
+            (None, _) | (_, None) => false,
         };
         if !is_same {
             let (theirs, ours) = (shown(there), shown(here));

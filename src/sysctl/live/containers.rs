@@ -34,7 +34,9 @@ pub fn notices(host: &Host, desired: &Desired, kept: &Desired) -> Vec<Problem> {
     let mut found: BTreeMap<BTreeMap<Key, i64>, Vec<String>> = BTreeMap::new();
     for process in Process::all() {
         let path = process.network_namespace();
-        if id(&path).is_none_or(|id| !known.insert(id)) || !has_network(&process) {
+        // A service with `PrivateNetwork=` has a namespace of its own too, with nothing in it to
+        // keep alive.
+        if id(&path).is_none_or(|id| !known.insert(id)) || !process.has_network() {
             continue;
         }
         if let Ok(Some(namespace)) = entered::current(host, &path, None) {
@@ -49,12 +51,6 @@ pub fn notices(host: &Host, desired: &Desired, kept: &Desired) -> Vec<Problem> {
 fn id(path: &Path) -> Option<Id> {
     let stat = rustix::fs::stat(path).ok()?;
     Some((stat.st_dev, stat.st_ino))
-}
-
-/// A service with `PrivateNetwork=` has a namespace of its own too, with nothing in it to keep
-/// alive.
-fn has_network(process: &Process) -> bool {
-    process.interfaces().iter().any(|name| name != "lo")
 }
 
 fn deviating(namespace: &Entered, desired: &Desired) -> BTreeMap<Key, i64> {

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::{Places, difference, on_the_way};
+use super::{OtherView, Places, difference, on_the_way};
 use crate::host::Host;
 use crate::host::mounts::Mounts;
 use crate::sshd::dialect::Dialect;
@@ -23,7 +23,8 @@ fn list(paths: &[&str]) -> Vec<PathBuf> {
 
 /// The first path that leads elsewhere.
 fn first(ours: &[&str], theirs: &[&str], paths: &[&str]) -> String {
-    let found = difference(&mounts(ours), &mounts(theirs), &list(paths));
+    let (ours, theirs) = mounts(ours).with_same_root(mounts(theirs));
+    let found = difference(&ours, &theirs, &list(paths));
     found.map_or_else(|| "-".to_owned(), |view| view.path.display().to_string())
 }
 
@@ -47,7 +48,8 @@ fn what_is_mounted_for_one_of_them_only_is_a_difference() {
     assert_eq!(first(&BARE, &["1 0 8:1 /chroots/x /"], &ETC), "/");
     assert_eq!(first(&BARE, &["1 0 8:1 / /", "3 1 0:77 / /etc"], &ETC), "/etc");
     assert_eq!(first(&BARE, &[], &ETC), "/");
-    assert_eq!(first(&[], &[], &ETC), "-");
+    // Roots that no mount holds, in namespaces of their own, may be any directories.
+    assert_eq!(first(&[], &[], &ETC), "/");
     // PrivateTmp=.
     let private = ["1 0 8:1 / /", "3 1 8:1 /var/tmp/systemd-private-x/tmp /var/tmp"];
     assert_eq!(first(&private, &BARE, &ETC), "-");
@@ -58,6 +60,32 @@ fn what_is_mounted_for_one_of_them_only_is_a_difference() {
         "sshd does not see the same /var/tmp/x as we do: its mounts lead to /var/tmp/x of device 8:1, \
          mounted at /, ours to /var/tmp/systemd-private-x/tmp/x of device 8:1, mounted at /var/tmp"
     );
+}
+
+#[test]
+fn a_root_that_is_not_listed_is_the_same_where_a_mount_on_it_is() {
+    let run = "31 30 0:5 / /run";
+    assert_eq!(first(&[run], &[run], &ETC), "-");
+    assert_eq!(first(&[run, "32 30 8:1 /srv/x /etc/ssh"], &[run], &ETC), "/etc/ssh/sshd_config");
+    assert_eq!(first(&[run], &["31 30 0:5 / /srv/run"], &ETC), "/");
+    assert_eq!(first(&[run], &["41 40 0:5 / /run"], &ETC), "/");
+    // One is listed: then it is another directory, or at least another way to it.
+    assert_eq!(first(&["30 1 8:1 / /", run], &[run], &ETC), "/");
+}
+
+#[test]
+fn the_initramfs_is_a_root_that_stands_on_itself() {
+    let (shared, own) = (["1 1 0:2 / /", "20 1 0:5 / /run"], ["50 50 0:2 / /", "51 50 0:5 / /run"]);
+    assert_eq!(first(&own, &shared, &ETC), "-");
+    let bound = ["1 1 0:2 / /", "20 1 0:2 /srv /etc/ssh"];
+    assert_eq!(first(&own, &bound, &ETC), "/etc/ssh/sshd_config");
+}
+
+#[test]
+fn mounts_that_cannot_be_read_are_not_taken_for_none() {
+    let main = PathBuf::from("/etc/ssh/sshd_config");
+    let view = OtherView::unknown(&Tree { main: main.clone(), entries: BTreeMap::new() });
+    assert!(view.is_essential && view.path == main);
 }
 
 #[test]
