@@ -282,8 +282,9 @@ impl Resource for Sshd {
             };
             match change {
                 plan::Change::Install { install, .. } => {
-                    outcomes.extend(self.fatal.guard(install, || {
-                        carry_out(host, install, &service, self.instance.as_ref())
+                    let instance = self.instance.as_ref();
+                    outcomes.extend(self.fatal.guard(host, instance, install, || {
+                        carry_out(host, install, &service, instance)
                     }));
                 }
                 plan::Change::Reload { tree, .. } => {

@@ -11,7 +11,7 @@ pub mod snapshot;
 mod tests;
 
 /// The main file and all that its `Include` patterns could reach.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Tree {
     /// The main file: `/etc/ssh/sshd_config`, or what `-f` of the running sshd names.
     pub main: PathBuf,
@@ -20,7 +20,7 @@ pub struct Tree {
 }
 
 /// What stands at one path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Entry {
     /// A regular file, links followed.
     File {

@@ -61,6 +61,13 @@ look_again
 [ "$(main_pid sshd)" = "$pid" ]
 [ "$(journal KEEPALIVE_EVENT=failed | grep -c 'did not survive it')" = 1 ]
 
+step "...by a daemon that is restarted neither"
+mark_journal
+box systemctl restart $unit
+await 20 "the journal to tell why not" refrains
+[ "$(deaths)" = 1 ]
+[ "$(main_pid sshd)" = "$pid" ]
+
 step "another change is tried, by an sshd that is well again"
 box rm /run/deadly
 mark_journal
