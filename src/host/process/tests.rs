@@ -1,3 +1,4 @@
+use std::io::Read;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -160,11 +161,14 @@ fn a_command_line_of_more_than_a_megabyte_is_not_read() {
     let word = "x".repeat(100_000);
     for (words, is_read) in [(1, true), (11, false)] {
         let mut child = std::process::Command::new("sh")
-            .args(["-c", "read wait", "sh"])
+            .args(["-c", "echo; read wait", "sh"])
             .args(vec![word.as_str(); words])
             .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
             .spawn()
             .unwrap();
+        // Once it is spawned the kernel may still be about to give it its command line.
+        child.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
         let process = Process::find(child.id()).unwrap();
         assert_eq!(process.command_line().len() > 100_000, is_read, "{words}");
         drop(child.stdin.take());
