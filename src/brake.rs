@@ -79,7 +79,7 @@ impl Record for Pause {
 pub enum Brake {
     /// They are.
     Off,
-    /// They are not, for a time that somebody gave.
+    /// They are not, for a time that `pause` was given.
     Paused {
         /// The record.
         span: Span,
@@ -252,7 +252,7 @@ impl Brake {
         }
     }
 
-    /// Whether it is as somebody meant it to be.
+    /// Whether a person asked for it: a damaged record and an undone change are no such thing.
     #[must_use]
     pub const fn is_planned(&self) -> bool {
         !matches!(self, Self::Damaged(_) | Self::Undone { .. })

@@ -33,7 +33,7 @@ impl Span {
         by_wall.min(length.saturating_sub(up))
     }
 
-    /// When it is over by the wall clock, in seconds since 1970, if nobody sets that.
+    /// When it is over by the wall clock, in seconds since 1970, as long as that clock is not set.
     #[must_use]
     pub const fn end(&self) -> u64 {
         self.from.wall.saturating_add(self.seconds)

@@ -125,8 +125,8 @@ impl Traced for ssh_client::plan::Change {
 }
 
 impl Traced for sshd::plan::Change {
-    /// What sshd had loaded before a mere reload is known to nobody, and an sshd that we lost and
-    /// started again is not to be lost once more.
+    /// A mere reload and a start leave no trace: what sshd had loaded before is not known, and an sshd
+    /// that we lost and started again must not be lost once more.
     fn traces(&self, instance: Option<&Instance>) -> Option<Trace> {
         match self {
             Self::Install { install, .. } => files(Reader::Sshd(instance.cloned()), &install.edits),

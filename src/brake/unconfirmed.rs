@@ -65,7 +65,7 @@ impl Record for Unconfirmed {
 }
 
 impl Unconfirmed {
-    /// What is left of its time; zero in another boot, since nobody can be logged in from before.
+    /// What is left of its time; zero in another boot, since a reboot ends every login.
     #[must_use]
     pub fn left(&self, now: &Moment) -> Duration {
         match self.span.from.same_boot(now) {

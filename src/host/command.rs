@@ -113,13 +113,7 @@ impl Host {
     ) -> Result<(), HostError> {
         const LIMIT: Duration = Duration::from_secs(10);
         let path = Path::new(program);
-        #[expect(clippy::disallowed_methods, reason = "this is the one door")]
-        let mut command = std::process::Command::new(program);
-        let child = command
-            .args(arguments)
-            .env_clear()
-            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-            .env("LC_ALL", "C")
+        let child = command(program, arguments)
             .current_dir("/")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -158,6 +152,21 @@ fn run<A: AsRef<OsStr>>(
     Ok(Output { code: code(status), stdout, stderr })
 }
 
+/// A program with a clean environment.
+#[expect(clippy::disallowed_methods, reason = "this is the one door")]
+fn command<A: AsRef<OsStr>>(
+    program: &OsStr,
+    arguments: impl IntoIterator<Item = A>,
+) -> std::process::Command {
+    let mut command = std::process::Command::new(program);
+    command
+        .args(arguments)
+        .env_clear()
+        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("LC_ALL", "C");
+    command
+}
+
 fn code(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
@@ -185,13 +194,7 @@ impl Run {
         arguments: impl IntoIterator<Item = A>,
         input: Stdio,
     ) -> io::Result<Self> {
-        #[expect(clippy::disallowed_methods, reason = "this is the one door")]
-        let mut command = std::process::Command::new(program);
-        let child = command
-            .args(arguments)
-            .env_clear()
-            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-            .env("LC_ALL", "C")
+        let child = command(program, arguments)
             .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
