@@ -17,6 +17,7 @@ use crate::record::{self, Found, KeptAside, Record, Rest, Unusable};
 
 #[cfg(test)]
 mod tests;
+mod unmanaged;
 
 const FILE: &str = "lost.json";
 
@@ -78,8 +79,8 @@ impl Loss {
 /// An sshd that does not run, by our doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
-    /// Its unit.
-    pub unit: String,
+    /// Its unit; `None` where no service manager started it.
+    pub unit: Option<String>,
     /// What we did, and what became of sshd.
     pub why: String,
     /// The unit's state, for a message.
@@ -127,11 +128,16 @@ pub fn look(
             _ => listening.is_some_and(|found| found.listens),
         };
         if loss.fate(&state, listens, &boot) == Fate::Stands {
-            standing = Some(Standing { unit, why: loss.why, state: state.to_string() });
+            standing = Some(Standing { unit: Some(unit), why: loss.why, state: state.to_string() });
             break;
         }
     }
-    let is_over = was_lost && standing.is_none();
+    let unmanaged = match service.instance {
+        None => unmanaged::look(host, service)?,
+        Some(_) => Look::default(),
+    };
+    let standing = standing.or(unmanaged.standing);
+    let is_over = (was_lost || unmanaged.is_over) && standing.is_none();
     Ok(Look { standing, is_over, unusable })
 }
 
@@ -173,7 +179,7 @@ pub fn known(host: &Host, service: &Service) -> Result<Known, HostError> {
 /// # Errors
 /// When the state directory can't be written.
 pub fn note(host: &Host, service: &Service, why: &str) -> Result<Option<KeptAside>, HostError> {
-    let Some(unit) = service.unit.clone() else { return Ok(None) };
+    let Some(unit) = service.unit.clone() else { return unmanaged::note(host, service, why) };
     let loss = Loss {
         at: now(),
         boot: boot(host),
@@ -192,6 +198,9 @@ pub fn note(host: &Host, service: &Service, why: &str) -> Result<Option<KeptAsid
 /// # Errors
 /// When the state directory can't be written.
 pub fn forget(host: &Host, service: &Service) -> Result<(), HostError> {
+    if service.instance.is_none() {
+        unmanaged::forget(host)?;
+    }
     if known(host, service)?.losses.is_empty() {
         return Ok(());
     }

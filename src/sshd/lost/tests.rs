@@ -1,5 +1,6 @@
 use super::*;
 use crate::sshd::instance::Instance;
+use crate::sshd::service::command_line::CommandLine;
 use crate::sshd::service::observe;
 
 fn unit(active: &str, sub: &str) -> UnitState {
@@ -67,6 +68,35 @@ fn each_sshd_has_its_own_losses() {
     forget(&host, &renamed).unwrap();
     assert_eq!(losses(&own), []);
     assert_eq!(losses(&other).len(), 1);
+}
+
+#[test]
+fn the_loss_of_an_sshd_of_no_service_manager_stands_until_one_listens() {
+    let directory = tempfile::tempdir().unwrap();
+    let host = Host::at(directory.path());
+    let boot_id = "proc/sys/kernel/random/boot_id";
+    std::fs::create_dir_all(directory.path().join("proc/sys/kernel/random")).unwrap();
+    let booted = |id: &str| std::fs::write(directory.path().join(boot_id), id).unwrap();
+    booted("first");
+    let of = |kind| Service { unit: None, kind, ..service("", None) };
+    let running = Service {
+        command_line: CommandLine::of_process(b"/usr/sbin/sshd\0-D\0-p\x0022\0"),
+        ..of(Kind::NoServiceManager)
+    };
+    note(&host, &of(Kind::NotRunning), "not a loss").unwrap();
+    assert_eq!(unmanaged::look(&host, &running).unwrap(), Look::default());
+    note(&host, &running, "it died").unwrap();
+    let gone = of(Kind::NotRunning);
+    let standing = unmanaged::look(&host, &gone).unwrap().standing.unwrap();
+    assert_eq!((standing.unit.as_deref(), standing.why.as_str()), (None, "it died"));
+    assert_eq!(standing.state, "sshd (started as `/usr/sbin/sshd -D -p 22`) does not run");
+    // An sshd listens, or the host was booted since and has started none.
+    let over = Look { is_over: true, ..Look::default() };
+    assert_eq!(unmanaged::look(&host, &running).unwrap(), over);
+    booted("second");
+    assert_eq!(unmanaged::look(&host, &gone).unwrap(), over);
+    forget(&host, &running).unwrap();
+    assert_eq!(unmanaged::look(&host, &gone).unwrap(), Look::default());
 }
 
 #[test]

@@ -17,8 +17,8 @@ pub(super) fn add(plan: &mut Plan<Change>, desired: &Desired, observed: &Observe
         plan.problems.push(Problem::new(NAME, Severity::Conflict, message));
     }
     if let Some(standing) = standing {
-        if observed.may_start() {
-            let start = Change::Start { unit: standing.unit.clone(), tree: observed.tree.clone() };
+        if let (true, Some(unit)) = (observed.may_start(), &standing.unit) {
+            let start = Change::Start { unit: unit.clone(), tree: observed.tree.clone() };
             plan.changes.insert(0, start);
         }
         plan.problems.push(Problem::new(NAME, Severity::Blocked, standing.finding(observed)));
@@ -50,15 +50,22 @@ impl Observed {
 
 impl crate::sshd::lost::Standing {
     fn finding(&self, observed: &Observed) -> String {
+        let Some(unit) = &self.unit else {
+            return format!(
+                "{} since a reload of ours, so that new connections reach no sshd ({}); no service \
+                 manager can be asked to start it, and we don't guess how: start it as it was started",
+                self.state, self.why
+            );
+        };
         let next = if observed.may_start() {
             "we start it"
         } else {
             "we start it as soon as sshd accepts its configuration"
         };
         format!(
-            "{} is {}: it does not listen since a reload or restart of ours, so that new \
+            "{unit} is {}: it does not listen since a reload or restart of ours, so that new \
              connections reach no sshd ({}); {next}",
-            self.unit, self.state, self.why
+            self.state, self.why
         )
     }
 }

@@ -189,11 +189,28 @@ fn what_somebody_is_writing_is_neither_edited_nor_loaded() {
 
 fn lost() -> Look {
     let standing = Standing {
-        unit: "ssh.service".to_owned(),
+        unit: Some("ssh.service".to_owned()),
         why: "reload ssh.service: it died".to_owned(),
         state: "failed (result exit-code, status 255 of sshd)".to_owned(),
     };
     Look { standing: Some(standing), ..Look::default() }
+}
+
+#[test]
+fn an_sshd_of_no_service_manager_that_was_lost_is_told_and_not_started() {
+    let mut observed = observed(&[(MAIN, "Include /etc/ssh/sshd_config.d/*.conf\n")]);
+    let standing = Standing {
+        unit: None,
+        why: "send SIGHUP to sshd: it died".to_owned(),
+        state: "sshd (started as `/usr/sbin/sshd -D`) does not run".to_owned(),
+    };
+    observed.lost = Look { standing: Some(standing), ..Look::default() };
+    let plan = planned(&desired(MatchBlocks::Override), &observed);
+    assert!(plan.changes.iter().all(|change| !matches!(change, Change::Start { .. })));
+    assert!(messages(&plan)[0].starts_with(
+        "Blocked sshd (started as `/usr/sbin/sshd -D`) does not run since a reload of ours, so that \
+         new connections reach no sshd (send SIGHUP to sshd: it died); no service manager"
+    ));
 }
 
 #[test]
