@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # bench.sh: the host for benches/enforcement.rs, which starts this and then runs in there.
-set -euo pipefail
+set -eEuo pipefail
 # shellcheck source=observe.sh
 . "$(dirname "$0")/observe.sh"
 

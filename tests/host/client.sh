@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # client.sh: users who log in, and their own ssh clients: `client apply`, and the daemon in a user's manager.
-set -euo pipefail
+set -eEuo pipefail
 # shellcheck source=observe.sh
 . "$(dirname "$0")/observe.sh"
 trap 'explain "$LINENO" "$BASH_COMMAND"' ERR

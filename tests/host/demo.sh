@@ -2,7 +2,7 @@
 # demo.sh: the shipped policy on a throw-away host, and five real drifts. For each: what was changed,
 # what the daemon's journal says of it, and what the kernel and sshd use afterwards.
 # Fails if a drift stands.
-set -euo pipefail
+set -eEuo pipefail
 # shellcheck source=observe.sh
 . "$(dirname "$0")/observe.sh"
 trap 'box journalctl --no-pager --quiet --lines=40 --unit="$unit" >&2' ERR

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # endangered.sh: loads that would take the way in away, though `sshd -t` is content. sshd is not reloaded
 # where it would lose an address that it listens on, and not started where somebody stopped it.
-set -euo pipefail
+set -eEuo pipefail
 # shellcheck source=ssh-units.sh
 . "$(dirname "$0")/ssh-units.sh"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # fatal.sh: an sshd that dies of the reload. It ends with the previous files and an sshd that listens, the
 # journal names both, and what was fatal once is not tried again.
-set -euo pipefail
+set -eEuo pipefail
 # shellcheck source=ssh-units.sh
 . "$(dirname "$0")/ssh-units.sh"
 

@@ -2,7 +2,7 @@
 # hostile-lost.sh: "our reload kills sshd, the unit has Restart=on-failure, then the administrator mends the
 # file". What we lost is started as soon as it can be, whatever happened in between; what was stopped on
 # purpose, or ended by others, is not started, and is told of.
-set -euo pipefail
+set -eEuo pipefail
 # shellcheck source=ssh-units.sh
 . "$(dirname "$0")/ssh-units.sh"
 
@@ -52,7 +52,7 @@ box test ! -e $record || is_not_recorded sshd.service
 step "lost, it is remembered while systemd waits to restart it"
 lose 7
 is_in_state sshd.service activating
-is_recorded sshd.service
+await 10 "the record of it" is_recorded sshd.service
 await 20 "the metrics to tell" metric_is sshd.service 0
 check_ends 2
 [[ $(said_by_check) = *"sshd.service is activating (auto-restart"*"since a reload or restart of ours"* ]]
@@ -62,7 +62,7 @@ said=$(box keepalive-policy status) && false
 step "...and by a daemon that is started anew"
 box systemctl restart $unit
 look_again
-is_recorded sshd.service
+await 10 "the record of it" is_recorded sshd.service
 mend
 await 10 "sshd to be started once its files are mended" greets 22
 await 20 "everything to be in force" checks
@@ -73,7 +73,7 @@ step "...and after a reboot"
 lose 8
 box_reboot || [ "$box_state" = degraded ]
 await 20 "the daemon to run" unit_is_active
-is_recorded sshd.service
+await 10 "the record of it" is_recorded sshd.service
 refuses greets 22
 mend
 await 20 "sshd to be started once its files are mended" greets 22
@@ -116,17 +116,17 @@ printf '\n[[sshd_config.instance]]\nfile = "/etc/ssh/sftp_config"\nunit = "sftp.
 port=2222 ssh_unit sftp.service 'ExecStart=/usr/sbin/sshd -D -f /etc/ssh/sftp_config' Restart=on-failure "${lines[@]}"
 box systemctl reload $unit
 await 20 "everything to be in force" checks
-metric_is sftp.service 1
+await 20 "the metrics to tell of sftp.service" metric_is sftp.service 1
 mark_journal
 box touch /run/saboteur
 sed -i '1i ClientAliveInterval 7' "$(box_path /etc/ssh)/sftp_config"
 await 60 "it to be told that sshd is down" tells_that_it_is_down
-is_recorded sftp.service
+await 10 "the record of it" is_recorded sftp.service
 box systemctl restart $unit
 await 20 "the metrics to tell" metric_is sftp.service 0
-metric_is sshd.service 1
+await 20 "the metrics to tell of sshd.service" metric_is sshd.service 1
 mend
 await 20 "the instance to be started" greets 2222
 await 20 "everything to be in force" checks
-is_not_recorded sftp.service
+await 20 "the record of sftp.service to go" is_not_recorded sftp.service
 step "passed"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # hostile-outside.sh: what sshd's verdict depends on besides its files. A golden image whose host keys are made
 # three seconds after our start is in force seconds later, not at the next resync.
-set -euo pipefail
+set -eEuo pipefail
 # shellcheck source=ssh-units.sh
 . "$(dirname "$0")/ssh-units.sh"
 

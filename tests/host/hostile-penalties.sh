@@ -2,7 +2,7 @@
 # hostile-penalties.sh: "PerSourcePenalties noauth:60s min:1s (10.x): our banner probe gets 127.0.0.1 shut out
 # for a minute". After a reload a connection goes as far as the key exchange, from an address of its own, and
 # leaves no error in sshd's log; where it would count against others, there is none, and the line says so.
-set -euo pipefail
+set -eEuo pipefail
 export KEEPALIVE_BOX_SUITE=${KEEPALIVE_BOX_SUITE:-trixie}
 # shellcheck source=ssh-units.sh
 . "$(dirname "$0")/ssh-units.sh"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # hostile-programs.sh: which program root runs to learn what sshd makes of its files. It is never one that
 # another user, a stale pid file or a script decides about.
-set -euo pipefail
+set -eEuo pipefail
 # shellcheck source=ssh-units.sh
 . "$(dirname "$0")/ssh-units.sh"
 

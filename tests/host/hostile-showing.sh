@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # hostile-showing.sh: "names and Host words with ESC, BEL, newline", in the journal of a host and on root's
 # terminal there. No field of ours holds a byte that journalctl would hide or a terminal act upon.
-set -euo pipefail
+set -eEuo pipefail
 # shellcheck source=ssh-units.sh
 . "$(dirname "$0")/ssh-units.sh"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # hostile-view.sh: an sshd whose mounts show it other files than the daemon's. What can't be judged is not
 # reloaded, unless the unit's own reload tests it first; what is certain is kept right.
-set -euo pipefail
+set -eEuo pipefail
 # shellcheck source=ssh-units.sh
 . "$(dirname "$0")/ssh-units.sh"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # instances.sh: a second sshd with a main file, a port and a unit of its own, declared in the policy.
-set -euo pipefail
+set -eEuo pipefail
 # shellcheck source=ssh-units.sh
 . "$(dirname "$0")/ssh-units.sh"
 

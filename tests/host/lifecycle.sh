@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # lifecycle.sh: from `make install` to `make uninstall` on a real host. Every drift is undone, nothing
 # is locked out, and at the end the host is as it was, byte for byte.
-set -euo pipefail
+set -eEuo pipefail
 # shellcheck source=observe.sh
 . "$(dirname "$0")/observe.sh"
 # shellcheck source=session.sh

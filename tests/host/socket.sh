@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # socket.sh: ssh.socket listens and starts one sshd for all, as Ubuntu has it. Since OpenSSH dies of a
 # reload there, it is restarted: sessions and the socket stay.
-set -euo pipefail
+set -eEuo pipefail
 export KEEPALIVE_BOX_SUITE=${KEEPALIVE_BOX_SUITE:-trixie}
 # shellcheck source=ssh-units.sh
 . "$(dirname "$0")/ssh-units.sh"
@@ -45,4 +45,14 @@ session_lives
 greets 22
 refuses has_died
 close_session
+
+step "a rival that writes all the time: two restarts in ten seconds, and the socket stays"
+box systemctl stop $unit
+box rm '/etc/ssh/sshd_config.d/!rival.conf'
+box keepalive-policy apply >/dev/null 2>&1 || true
+greets 22
+is_restarted_twice ssh
+ssh_is active
+[ "$(property ssh.socket ActiveState)" = active ]
+greets 22
 step "passed"

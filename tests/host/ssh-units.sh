@@ -77,3 +77,26 @@ start_daemon() {
     box systemctl start $unit
     await 20 "everything to be in force" checks
 }
+
+was_not_started_lately() {
+    [ -z "$(box journalctl --quiet --since=-10s --unit="$1" --grep="Started $1")" ]
+}
+
+# is_restarted_twice UNIT: an sshd that takes up its files only by a restart, while its files drift for ten
+# seconds. Five restarts in that time would end in start-limit-hit, and the unit be failed.
+is_restarted_twice() {
+    local unit=$1 begun turn said restarts
+    await 20 "ten seconds without a start of $unit" was_not_started_lately "$unit"
+    begun=$SECONDS
+    mark_journal
+    for turn in {1..12}; do
+        # shellcheck disable=SC2016  # for the shell in the box
+        box sh -c 'sed -i "s/^ClientAliveInterval .*/ClientAliveInterval $0/" /etc/ssh/sshd_config.d/*keepalive-policy*' "$turn"
+        said=$(box keepalive-policy apply 2>&1) || true
+        [ "$(property "$unit" ActiveState)" = active ]
+        [ $((SECONDS - begun)) -lt 9 ] || break
+    done
+    restarts=$(box journalctl --quiet --since="$journal_mark" --unit="$unit" --grep="Started $unit" | wc -l)
+    [ "$restarts" = 2 ]
+    [[ $said = *"we restarted it 2 times within 10 s"* ]]
+}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # storm.sh [DRIFTS]: while many drifts are corrected, a client connects all the time. It is refused only
 # while sshd executes itself anew, and established sessions live on.
-set -euo pipefail
+set -eEuo pipefail
 drifts=${1:-${KEEPALIVE_DRIFTS:-25}}
 # shellcheck source=ssh-units.sh
 . "$(dirname "$0")/ssh-units.sh"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # units.sh: an sshd whose unit reloads it by a bare SIGHUP and without a test, as on Red Hat's systems; one
 # that must not be restarted; one behind a wrapper; and listeners that are behind their files.
-set -euo pipefail
+set -eEuo pipefail
 # shellcheck source=ssh-units.sh
 . "$(dirname "$0")/ssh-units.sh"
 

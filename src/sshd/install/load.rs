@@ -30,6 +30,9 @@ const JOB_LIMIT: Duration = Duration::from_secs(20);
 /// survived it: one that can't use its configuration or port gives up within milliseconds.
 const SETTLED: Duration = Duration::from_secs(2);
 
+/// How long a restart by another process is waited for, before a lost sshd is started.
+const MOMENT: Duration = Duration::from_secs(2);
+
 /// How sshd is after a load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
@@ -179,8 +182,31 @@ impl Load<'_> {
             };
             return Err(Failure { health, reason: self.with_state(&error.to_string()) });
         }
-        self.wait_for_load(listener, &before)?;
-        self.verify(listener.clone())
+        let loaded =
+            self.wait_for_load(listener, &before).and_then(|()| self.verify(listener.clone()));
+        match (loaded, self.service.unit.as_deref()) {
+            (Err(Failure { health: Health::Lost, .. }), Some(unit))
+                if self.was_restarted(unit, listener) =>
+            {
+                let new = self.await_start(unit)?;
+                self.verify(new)
+            }
+            (loaded, _) => loaded,
+        }
+    }
+
+    /// Whether another process restarted sshd meanwhile, as an upgrade does. It has the files on disk
+    /// then as well, and did not die of the load.
+    fn was_restarted(&self, unit: &str, old: &Process) -> bool {
+        let state = wait_until(MOMENT, || {
+            let state = UnitState::ask(self.host, unit).ok()?;
+            let is_changing = state.is_changing() || state.has_job && !state.waits_for_restart();
+            (!is_changing).then_some(state)
+        });
+        let by_others = |state: UnitState| {
+            state.is_active() && state.result == "success" && !state.restarted_itself
+        };
+        !old.is_alive() && state.is_some_and(by_others)
     }
 
     fn wait_for_load(&self, listener: &Process, before: &Traces) -> Result<(), Failure> {

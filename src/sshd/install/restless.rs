@@ -24,7 +24,7 @@ const LONG_QUIET: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// So many changes that looks have seen
-const OFTEN: usize = 3;
+const OFTEN: usize = 2;
 
 /// within this time make the files restless.
 const MEMORY: Duration = Duration::from_secs(10);

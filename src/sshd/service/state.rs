@@ -15,7 +15,7 @@ use crate::sshd::tree::Tree;
 mod tests;
 
 /// What [`UnitState::of`] reads.
-pub const PROPERTIES: [&str; 8] = [
+pub const PROPERTIES: [&str; 9] = [
     "SubState",
     "Result",
     "ExecMainCode",
@@ -24,6 +24,7 @@ pub const PROPERTIES: [&str; 8] = [
     "ConditionResult",
     "InactiveExitTimestampMonotonic",
     "Job",
+    "NRestarts",
 ];
 
 /// A start takes about 50 ms, and a load as long; on a busy machine more.
@@ -58,6 +59,8 @@ pub struct UnitState {
     pub was_started: bool,
     /// Whether its `Condition…=` lines let it start.
     pub may_start: bool,
+    /// Whether systemd itself started it again (`Restart=`), and no other process since.
+    pub restarted_itself: bool,
 }
 
 impl UnitState {
@@ -79,6 +82,7 @@ impl UnitState {
             was_started,
             // Before its first start a unit has no result of its conditions: systemd shows "no".
             may_start: condition || !was_started,
+            restarted_itself: !matches!(unit.property("NRestarts"), "" | "0"),
         }
     }
 
