@@ -143,6 +143,37 @@ await 10 "everything to be as before" is_as_before
 box keepalive-policy resume >/dev/null
 gives 0 . box keepalive-policy restore
 
+step "restore, while the change waits: as before, and nothing is left that could undo it"
+apply 1h
+changed
+waits
+gives 0 . box keepalive-policy restore
+is_over
+is_as_before
+box systemctl list-timers --all --no-legend 'keepalive-policy-confirm*' | refuses grep -q .
+gives 1 'Too late\|nothing to confirm' login keepalive-policy confirm
+is_as_before
+gives 0 . box keepalive-policy restore
+box keepalive-policy resume >/dev/null
+
+step "named network namespaces: undone too, but for what another process has changed since, or is gone"
+namespace_is() { [ "$(box ip netns exec "$1" cat "/proc/sys/${time//.//}")" = "$2" ]; }
+box sed -i 's/^\[sysctl\]/&\nnamespaces = ["host", "named"]/' $policy
+for name in red blue green; do box ip netns add $name; done
+photograph
+apply 20s
+for name in red blue green; do namespace_is $name 600; done
+box ip netns exec blue sysctl -qw $time=1234
+box ip netns delete green
+undone
+namespace_is red 7200
+namespace_is blue 1234
+gives 0 'netns blue is 1234 by now, neither 600 nor 7200' box sh -c "keepalive-policy status | tr -s ' \n' ' '"
+for name in red blue; do box ip netns delete $name; done
+box sed -i '/^namespaces/d' $policy
+box keepalive-policy resume >/dev/null
+gives 0 . box keepalive-policy restore
+
 step "with the daemon: it does not make the change again"
 box systemctl enable --quiet $unit
 box systemctl disable --quiet $unit
