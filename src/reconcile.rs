@@ -275,6 +275,15 @@ impl Report {
         self.problems.iter().any(|problem| problem.severity == Severity::Blocked)
     }
 
+    /// The rows among `rows`, those of this report, that have drifted. A value that can't be told is no
+    /// drift: sshd that refuses its files runs on with what it has loaded, and the problem says so.
+    pub fn drifted<'r>(&self, rows: &'r [Setting]) -> impl Iterator<Item = &'r Setting> {
+        let blocked = self.blocked();
+        let is_untold =
+            move |row: &&Setting| blocked && row.effective.is_none() && row.source.is_none();
+        rows.iter().filter(move |row| !row.compliant && !is_untold(row))
+    }
+
     /// What could not even be looked at.
     #[must_use]
     pub fn unobservable(resource: &'static str, error: &ObserveError, took: Duration) -> Self {

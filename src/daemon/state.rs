@@ -119,7 +119,8 @@ impl State {
     pub fn take(&mut self, host: &Host, seen: Seen) -> Lines {
         let took = micros(seen.report.took);
         let contested = self.note_contest(&seen);
-        let mut events = self.told.news(&seen.name, &seen.report, seen.mode, Instant::now());
+        let last = self.reports.get(&seen.name);
+        let mut events = self.told.news(&seen.name, &seen.report, last, seen.mode, Instant::now());
         // For a kernel value the correction's own line says it all. What is contested changes all
         // the time, and has been told.
         events.retain(|event| match event.kind {
@@ -161,9 +162,8 @@ impl State {
                     && !before.outcomes.iter().any(Outcome::took_effect)
             })
         };
-        let wrong = report.found.iter().filter(|row| !row.compliant);
         let names: BTreeSet<(&'static str, &'static str)> =
-            wrong.map(|row| (row.resource, row.name)).collect();
+            report.drifted(&report.found).map(|row| (row.resource, row.name)).collect();
         let news: Vec<_> = names.iter().filter(|(_, name)| !was_wrong(name)).collect();
         for (resource, setting) in &news {
             self.counts.drift(resource, setting);
@@ -195,8 +195,7 @@ impl State {
 
     fn note_drift(&mut self, report: &Report, took: u64, is_news: bool) {
         let corrected = report.outcomes.iter().any(Outcome::took_effect);
-        let drifted = report.found.iter().find(|row| !row.compliant);
-        if let (Some(row), true) = (drifted, is_news) {
+        if let (Some(row), true) = (report.drifted(&report.found).next(), is_news) {
             self.last_drift = Some(LastDrift {
                 at: status::now(),
                 setting: row.name.to_owned(),

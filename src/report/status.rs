@@ -103,6 +103,8 @@ pub fn sentence(tally: Tally, mode: Mode, pause: Option<&str>, last: Option<&Las
             Some(micros) => {
                 text.push_str(&format!(" corrected in {}", super::text::duration(micros)));
             }
+            // Gone without us: the file was set right by hand, or the policy is another one.
+            None if tally.in_force == tally.declared => text.push_str(" is over"),
             None => text.push_str(" stands"),
         }
     }

@@ -5,8 +5,8 @@ use crate::escape;
 use crate::reconcile::{Mode, Report, Setting, Severity, micros};
 use crate::report::text::duration;
 
-/// What this pass set right.
-pub(super) fn corrections(report: &Report) -> Vec<Event> {
+/// What this pass set right: again, where `was_right` says that it was.
+pub(super) fn corrections(report: &Report, was_right: impl Fn(&Setting) -> bool) -> Vec<Event> {
     let took = duration(micros(report.took));
     // What a listener had loaded is a row only while it differs from the files.
     let held = |row: &&Setting| {
@@ -14,18 +14,19 @@ pub(super) fn corrections(report: &Report) -> Vec<Event> {
         let gone = row.is_of_listener() && !report.outcomes.is_empty() && !report.blocked();
         !row.compliant && now.next().map_or(gone, |now| now.compliant)
     };
-    let mut events: Vec<Event> = grouped(report.found.iter().filter(held))
-        .into_iter()
-        .map(|(row, contexts)| Event {
-            message: format!(
-                "{}: found {}, {} again in {took} ({contexts})",
-                row.name,
-                found(row),
-                row.desired
-            ),
-            ..Event::of_row(Kind::Corrected, row)
-        })
-        .collect();
+    let (drifted, new): (Vec<&Setting>, Vec<&Setting>) =
+        report.found.iter().filter(held).partition(|row| was_right(row));
+    let event = |(row, contexts): (&Setting, String), outcome: String| Event {
+        message: format!("{}: found {}, {outcome} in {took} ({contexts})", row.name, found(row)),
+        ..Event::of_row(Kind::Corrected, row)
+    };
+    let mut events: Vec<Event> = Vec::new();
+    for (row, contexts) in grouped(drifted.into_iter()) {
+        events.push(event((row, contexts), format!("{} again", row.desired)));
+    }
+    for (row, contexts) in grouped(new.into_iter()) {
+        events.push(event((row, contexts), format!("set to {}", row.desired)));
+    }
     let done: Vec<&str> = report
         .outcomes
         .iter()
@@ -43,8 +44,8 @@ pub(super) fn corrections(report: &Report) -> Vec<Event> {
 
 /// What this pass leaves wrong.
 pub(super) fn standing(report: &Report) -> impl Iterator<Item = Event> {
-    let drift = grouped(report.settings.iter().filter(|row| !row.compliant)).into_iter().map(
-        |(row, contexts)| Event {
+    let drift =
+        grouped(report.drifted(&report.settings)).into_iter().map(|(row, contexts)| Event {
             warning: true,
             message: format!(
                 "{}: found {}, {} is declared ({contexts})",
@@ -53,8 +54,7 @@ pub(super) fn standing(report: &Report) -> impl Iterator<Item = Event> {
                 row.desired
             ),
             ..Event::of_row(Kind::Drift, row)
-        },
-    );
+        });
     let failures = report.outcomes.iter().filter_map(|outcome| {
         outcome.error.as_ref().map(|error| Event {
             warning: true,

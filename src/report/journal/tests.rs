@@ -45,14 +45,25 @@ fn a_correction_is_one_line_for_all_contexts_in_which_the_same_was_found() {
     let settings = vec![row("live", 600, None), row("boot", 600, None), row("procps", 600, None)];
     let mut report = report(found, settings);
     report.outcomes = vec![Outcome::of("create /etc/x", || Ok::<(), String>(()))];
-    assert_eq!(
-        messages(&Told::default().news("sysctl-boot", &report, Mode::Enforce, Instant::now())),
-        [
-            "net.ipv4.tcp_keepalive_time: found 7200, 600 again in 4.2 ms (live)",
-            "net.ipv4.tcp_keepalive_time: found 900 (/etc/sysctl.d/a.conf:3), 600 again in 4.2 ms (boot, procps)",
-            "sysctl: create /etc/x",
-        ]
-    );
+    let mut told = Told::default();
+    // At the first look nothing has drifted yet.
+    for outcome in ["set to 600", "600 again"] {
+        assert_eq!(
+            messages(&told.news("sysctl-boot", &report, None, Mode::Enforce, Instant::now())),
+            [
+                &format!("net.ipv4.tcp_keepalive_time: found 7200, {outcome} in 4.2 ms (live)"),
+                &format!(
+                    "net.ipv4.tcp_keepalive_time: found 900 (/etc/sysctl.d/a.conf:3), {outcome} in 4.2 ms (boot, procps)"
+                ),
+                "sysctl: create /etc/x",
+            ]
+        );
+    }
+    for row in report.found.iter_mut().chain(&mut report.settings) {
+        row.desired = Value::Number(300);
+    }
+    let other = told.news("sysctl-boot", &report, None, Mode::Enforce, Instant::now());
+    assert!(other[0].message.contains("found 7200, set to 300"), "another policy: {other:?}");
 }
 
 #[test]
@@ -64,31 +75,47 @@ fn a_standing_trouble_is_told_once_and_its_end_too() {
     bad.problems = vec![Problem::new("sysctl", Severity::Conflict, "no way")];
     bad.outcomes = vec![Outcome::of("write it", || Err("read-only"))];
     assert_eq!(
-        messages(&told.news("sysctl-live", &bad, Mode::Enforce, now)),
+        messages(&told.news("sysctl-live", &bad, None, Mode::Enforce, now)),
         [
             "net.ipv4.tcp_keepalive_time: found 900, 600 is declared (live)",
             "sysctl: could not write it: read-only",
             "sysctl: no way",
         ]
     );
-    assert_eq!(told.news("sysctl-live", &bad, Mode::Enforce, now), []);
+    assert_eq!(told.news("sysctl-live", &bad, None, Mode::Enforce, now), []);
     let mut again = Vec::new();
     for minute in 1..=60 {
         now += Duration::from_secs(60);
-        if !told.news("sysctl-live", &bad, Mode::Enforce, now).is_empty() {
+        if !told.news("sysctl-live", &bad, None, Mode::Enforce, now).is_empty() {
             again.push(minute);
         }
     }
     assert_eq!(again, [5, 15, 35], "reminders");
     let good = report(vec![row("live", 600, None)], vec![row("live", 600, None)]);
     assert_eq!(
-        messages(&told.news("sysctl-live", &good, Mode::Enforce, now)),
+        messages(&told.news("sysctl-live", &good, None, Mode::Enforce, now)),
         ["sysctl: in force again"]
     );
-    assert_eq!(told.news("sysctl-live", &good, Mode::Enforce, now), []);
+    assert_eq!(told.news("sysctl-live", &good, None, Mode::Enforce, now), []);
 }
 
 /// `journalctl -x` shows what belongs to a line's number.
+#[test]
+fn a_value_that_cannot_be_told_is_no_drift() {
+    let unknown = Setting { effective: None, ..row("boot", 0, None) };
+    let mut refused = report(vec![unknown.clone()], vec![unknown]);
+    let now = Instant::now();
+    assert_eq!(
+        messages(&Told::default().news("sysctl", &refused, None, Mode::Enforce, now)),
+        ["net.ipv4.tcp_keepalive_time: found nothing, 600 is declared (boot)"]
+    );
+    refused.problems = vec![Problem::new("sysctl", Severity::Blocked, "not readable")];
+    assert_eq!(
+        messages(&Told::default().news("sysctl", &refused, None, Mode::Enforce, now)),
+        ["sysctl: not readable"]
+    );
+}
+
 #[test]
 fn the_catalog_explains_every_kind_of_line() {
     let catalog = include_str!("../../../systemd/keepalive-policy.catalog");
@@ -127,7 +154,7 @@ fn audit_says_in_one_line_what_it_would_have_done() {
     ];
     let mut told = Told::default();
     assert_eq!(
-        messages(&told.news("sysctl-live", &audited, Mode::Audit, Instant::now())),
+        messages(&told.news("sysctl-live", &audited, None, Mode::Audit, Instant::now())),
         [
             "net.ipv4.tcp_keepalive_time: found 900, 600 is declared (live)",
             "sysctl: would net.ipv4.tcp_keepalive_time: 900 -> 600, edit /etc/a, create /etc/b, \

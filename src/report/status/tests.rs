@@ -49,6 +49,11 @@ fn the_sentence_reads_like_one() {
         sentence(tally, Mode::Enforce, Some("paused until noon"), drift(None).as_ref()),
         "5 of 6 settings in force, paused until noon, last drift 12:31:07 UTC stands"
     );
+    let all = Tally { in_force: 6, declared: 6 };
+    assert_eq!(
+        sentence(all, Mode::Enforce, None, drift(None).as_ref()),
+        "6 of 6 settings in force, last drift 12:31:07 UTC is over"
+    );
 }
 
 #[test]

@@ -169,7 +169,7 @@ proptest! {
             let shown = diff(&reports, Style::PLAIN).replace("\r\n", "\n");
             let steers = |c: char| c.is_control() && c != '\n' && c != '\t';
             prop_assert!(!shown.contains(steers), "{shown:?}");
-            let news = Told::default().news("x", &reports[0], Mode::Audit, Instant::now());
+            let news = Told::default().news("x", &reports[0], None, Mode::Audit, Instant::now());
             prop_assert!(!news.is_empty());
             for event in news {
                 // `Event::log` escapes the line as a whole.
