@@ -58,7 +58,7 @@ pub struct Listener {
     pub pid: Option<u32>,
     /// The ports that it listens at.
     pub ports: BTreeSet<u16>,
-    /// When it had loaded its configuration, since 1970.
+    /// When it had loaded the `ClientAlive` values that it gives, since 1970.
     pub loaded: Option<Duration>,
     /// Its `TCPKeepAlive`.
     pub tcp_keepalive: Option<bool>,
@@ -106,7 +106,7 @@ pub struct Session {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outdated {
-    /// It was opened before sshd loaded its configuration: it keeps the older `ClientAlive` values.
+    /// It was opened before sshd had these `ClientAlive` values: it keeps the older ones.
     OpenedBeforeLoad,
     /// sshd asks the kernel for probes by now, and did not when it was opened.
     NoProbes,
@@ -121,7 +121,7 @@ impl Outdated {
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
-            Self::OpenedBeforeLoad => "opened before sshd loaded its configuration",
+            Self::OpenedBeforeLoad => "opened while sshd had other values",
             Self::NoProbes => "opened while TCPKeepAlive was off",
             Self::Probes => "opened while TCPKeepAlive was on",
             Self::TimerArmedEarlier => "its timer was armed when tcp_keepalive_time was longer",

@@ -29,7 +29,7 @@ impl Background {
     pub fn of(host: &Host, instances: &[Instance]) -> Result<Self, ObserveError> {
         let own = std::iter::once(Sshd::default());
         let sshds = own.chain(instances.iter().cloned().map(Sshd::of));
-        let listeners = sshds.map(|sshd| Ok(of(&sshd.observe(host)?)));
+        let listeners = sshds.map(|sshd| Ok(of(host, &sshd.observe(host)?)));
         Ok(Self { listeners: listeners.collect::<Result<_, ObserveError>>()? })
     }
 
@@ -72,12 +72,12 @@ fn network(host: &Host, name: Option<String>) -> Result<Network, HostError> {
     })
 }
 
-fn of(sshd: &Observed) -> Listener {
+fn of(host: &Host, sshd: &Observed) -> Listener {
     Listener {
         unit: sshd.service.instance.as_ref().map(|instance| instance.unit.clone()),
         pid: sshd.service.listener.as_ref().map(|process| process.pid),
         ports: ports(sshd),
-        loaded: loaded(sshd),
+        loaded: loaded(host, sshd),
         tcp_keepalive: tcp_keepalive(sshd),
     }
 }
@@ -89,11 +89,14 @@ fn ports(sshd: &Observed) -> BTreeSet<u16> {
     }
 }
 
-/// The pid file is written anew at each load.
-fn loaded(sshd: &Observed) -> Option<Duration> {
+/// Since when it gives the values that it gives now, else when it loaded its files: the pid file is
+/// written anew at each load.
+fn loaded(host: &Host, sshd: &Observed) -> Option<Duration> {
     let seconds = |seconds: i64| u64::try_from(seconds).ok();
-    if let Some(file) = &sshd.service.pid_file {
-        let (since, nanoseconds) = file.written;
+    let since = sshd.service.values_since(host, &sshd.tree);
+    if let Some((since, nanoseconds)) =
+        since.or_else(|| Some(sshd.service.pid_file.as_ref()?.written))
+    {
         return Some(Duration::from_secs(seconds(since)?) + Duration::from_nanos(nanoseconds));
     }
     let started = sshd.service.listener.as_ref()?.started_at()?;

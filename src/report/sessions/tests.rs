@@ -40,8 +40,8 @@ ok   198.51.100.23:61022  -       5 min   10 s  resend 6 s, 5 lost       1480
 ok   [2001:db8::5]:2      root      4 s   10 s  keepalive 9 min             0
 
 1 of 3 on older settings:
-    203.0.113.7:50514: opened before sshd loaded its configuration; its timer
-    was armed when tcp_keepalive_time was longer (until it ends)
+    203.0.113.7:50514: opened while sshd had other values; its timer was armed
+    when tcp_keepalive_time was longer (until it ends)
 To have the settings in force, log in again: nothing else changes open sessions.
 "
     );

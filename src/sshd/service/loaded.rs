@@ -33,7 +33,7 @@ mod tests;
 const FILE: &str = "sshd-loaded.json";
 
 /// Seconds and nanoseconds since 1970.
-type Timestamp = (i64, u64);
+pub type Timestamp = (i64, u64);
 
 /// Which load of which listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +48,11 @@ struct Load {
 struct Loaded {
     #[serde(flatten)]
     load: Load,
+    /// Since when new connections get these `ClientAlive` values: that of an earlier load, where this one
+    /// changed none of them. A load that was not seen, with other values between the same ones, is not
+    /// known; while the daemon runs it sees all.
+    #[serde(default)]
+    since: Option<Timestamp>,
     values: Vec<LoadedValue>,
     #[serde(default)]
     addresses: Option<BTreeSet<SocketAddr>>,
@@ -104,7 +109,7 @@ impl Service {
                 // A look writes over no note that it can't use; the next load does. Only a better
                 // answer next time depends on it.
                 if !matches!(self.read_note(host), Ok(Found::Unusable(_))) {
-                    let _ = now.write(host, &self.note_file());
+                    let _ = now.after(self.note(host)).write(host, &self.note_file());
                 }
                 Freshness::Current
             }
@@ -120,7 +125,15 @@ impl Service {
         dump: Option<&Dump>,
     ) {
         // Without the note the times tell, at worst with one reload too many.
-        let _ = self.loaded_by(listener, tree, dump).write(host, &self.note_file());
+        let now = self.loaded_by(listener, tree, dump).after(self.note(host));
+        let _ = now.write(host, &self.note_file());
+    }
+
+    /// Since when new connections get the `ClientAlive` values that they get now, if all loads since then
+    /// were seen.
+    pub(crate) fn values_since(&self, host: &Host, tree: &Tree) -> Option<Timestamp> {
+        let load = self.load_of(self.listener.as_ref()?, tree);
+        self.note(host).filter(|note| note.load == load)?.since
     }
 
     /// The addresses of the listener's last load, if that was seen.
@@ -166,6 +179,7 @@ impl Service {
     fn loaded_by(&self, listener: &Process, tree: &Tree, dump: Option<&Dump>) -> Loaded {
         Loaded {
             load: self.load_of(listener, tree),
+            since: None,
             values: values(tree, &self.dialect),
             addresses: dump.map(addresses),
             rest: Rest::new(),
@@ -181,6 +195,18 @@ impl Record for Loaded {
 }
 
 impl Loaded {
+    /// The note of this load, after that of the last one.
+    fn after(self, before: Option<Self>) -> Self {
+        let same = before.filter(|before| before.alive().eq(self.alive()));
+        let since = same.and_then(|before| before.since).or(self.load.pid_file);
+        Self { since, ..self }
+    }
+
+    /// The values that a connection keeps from its beginning. Of `TCPKeepAlive` its timer tells.
+    fn alive(&self) -> impl Iterator<Item = &LoadedValue> {
+        self.values.iter().filter(|value| value.keyword != Keyword::TcpKeepAlive)
+    }
+
     fn write(&self, host: &Host, name: &str) -> Result<(), HostError> {
         record::write(host, &host.runtime_dir().join(name), self).map(|_| ())
     }

@@ -114,6 +114,25 @@ fn with_a_note_only_other_keepalive_settings_count() {
 }
 
 #[test]
+fn a_load_that_changes_no_value_begins_nothing_new() {
+    let image = Image::new(true);
+    let since = || image.service(Kind::Plain).values_since(&image.host(), &image.tree());
+    image.load(60);
+    assert_eq!(since(), None, "no note");
+    assert!(!image.is_stale());
+    let first = since().unwrap();
+    image.put("etc/ssh/sshd_config", "Include sshd_config.d/*.conf\nTCPKeepAlive no\n");
+    image.load(70);
+    assert_eq!(since(), None, "a load that was not seen yet");
+    assert!(!image.is_stale());
+    assert_eq!(since(), Some(first));
+    image.put("etc/ssh/sshd_config.d/10-a.conf", "ClientAliveInterval 61\n");
+    image.load(80);
+    assert!(!image.is_stale());
+    assert!(since().unwrap() > first);
+}
+
+#[test]
 fn a_damaged_note_is_no_note() {
     let image = Image::new(true);
     image.put("run/keepalive-policy/sshd-loaded.json", "{\"pid\":");
