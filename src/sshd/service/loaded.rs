@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,7 @@ use super::endangered::addresses;
 use super::listener;
 use super::{Kind, Service};
 use crate::host::process::Process;
+use crate::host::wait::wait_until;
 use crate::host::{Host, HostError};
 use crate::reconcile::Value;
 use crate::record::{self, Found, Record, Rest};
@@ -31,6 +32,9 @@ use crate::sshd::tree::{Entry, Tree};
 mod tests;
 
 const FILE: &str = "sshd-loaded.json";
+
+/// How long a pid file may be missing while sshd loads: 20 ms as a rule.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// Seconds and nanoseconds since 1970.
 pub type Timestamp = (i64, u64);
@@ -97,8 +101,10 @@ impl Service {
     #[must_use]
     pub fn freshness(&self, host: &Host, tree: &Tree, dump: Option<&Dump>) -> Freshness {
         let Some(listener) = self.listener_that_loads() else { return Freshness::Current };
+        let note = self.note(host);
+        self.await_pid_file(listener, tree, note.as_ref());
         let now = self.loaded_by(listener, tree, dump);
-        match self.note(host) {
+        match note {
             Some(note) if note.load == now.load && note.values == now.values => Freshness::Current,
             Some(note) if note.load == now.load => Freshness::Outdated(note.values),
             _ => {
@@ -113,6 +119,18 @@ impl Service {
                 }
                 Freshness::Current
             }
+        }
+    }
+
+    /// sshd removes its pid file when it loads, and writes it again once it listens: a look in between
+    /// would take that for a load of another configuration.
+    fn await_pid_file(&self, listener: &Process, tree: &Tree, note: Option<&Loaded>) {
+        let had_one = note.is_some_and(|note| {
+            let same = (note.load.pid, note.load.started) == (listener.pid, listener.started);
+            same && note.load.pid_file.is_some()
+        });
+        if had_one {
+            wait_until(MOMENT, || self.load_of(listener, tree).pid_file.map(drop));
         }
     }
 

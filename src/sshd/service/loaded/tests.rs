@@ -133,6 +133,22 @@ fn a_load_that_changes_no_value_begins_nothing_new() {
 }
 
 #[test]
+fn a_pid_file_that_is_missing_while_sshd_loads_is_waited_for() {
+    let image = Image::new(true);
+    image.load(60);
+    assert!(!image.is_stale());
+    let service = image.service(Kind::Plain);
+    std::fs::remove_file(image.directory.path().join("run/sshd.pid")).unwrap();
+    let fresh = std::thread::scope(|scope| {
+        let look = scope.spawn(|| service.freshness(&image.host(), &image.tree(), None));
+        image.put("run/sshd.pid", &std::process::id().to_string());
+        image.load(70);
+        look.join().unwrap()
+    });
+    assert!(fresh.is_current(), "{fresh:?}");
+}
+
+#[test]
 fn a_damaged_note_is_no_note() {
     let image = Image::new(true);
     image.put("run/keepalive-policy/sshd-loaded.json", "{\"pid\":");
