@@ -53,6 +53,12 @@ fn environment() {
     passes("environment.sh");
 }
 
+/// An sshd that no service manager has started.
+#[test]
+fn unmanaged() {
+    passes("unmanaged.sh");
+}
+
 /// sshd under units of other kinds than Debian's.
 #[test]
 fn units() {

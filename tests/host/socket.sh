@@ -7,6 +7,7 @@ export KEEPALIVE_BOX_SUITE=${KEEPALIVE_BOX_SUITE:-trixie}
 . "$(dirname "$0")/ssh-units.sh"
 
 ssh_is() { [ "$(property ssh.service ActiveState)" = "$1" ]; }
+socket_listens() { [ "$(property ssh.socket ActiveState)" = active ] && greets 22; }
 has_died() { box journalctl --quiet --unit=ssh.service --grep='Cannot bind any address'; }
 interval=$(declared ClientAliveInterval)
 
@@ -44,7 +45,6 @@ session_lives
 [ "$(property ssh.socket ActiveEnterTimestampMonotonic)" = "$socket" ]
 greets 22
 refuses has_died
-close_session
 
 step "a rival that writes all the time: two restarts in ten seconds, and the socket stays"
 box systemctl stop $unit
@@ -53,6 +53,21 @@ box keepalive-policy apply >/dev/null 2>&1 || true
 greets 22
 is_restarted_twice ssh
 ssh_is active
-[ "$(property ssh.socket ActiveState)" = active ]
-greets 22
+socket_listens
+session_lives
+
+step "...and none where that would leave no start before the unit's limit, which fails the socket too"
+mkdir -p "$(box_path /etc/systemd/system)/ssh.service.d"
+printf '[Unit]\nStartLimitBurst=2\nStartLimitIntervalSec=1h\n' >"$(box_path /etc/systemd/system)/ssh.service.d/limit.conf"
+box systemctl daemon-reload
+await 20 "ten seconds without a start of ssh" was_not_started_lately ssh
+mark_journal
+box sh -c 'sed -i "s/^ClientAliveInterval .*/ClientAliveInterval 99/" /etc/ssh/sshd_config.d/*keepalive-policy*'
+said=$(box keepalive-policy apply 2>&1 | tr -s ' \n' ' ') || true
+[ -z "$(box journalctl --quiet --since="$journal_mark" --unit=ssh --grep='Started ssh')" ]
+[[ $said = *"its limit is StartLimitBurst=2"* ]]
+[ "$(property ssh.service Result)" = success ]
+socket_listens
+session_lives
+close_session
 step "passed"

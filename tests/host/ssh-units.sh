@@ -5,7 +5,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/observe.sh"
 # shellcheck source=session.sh
 . "$(dirname "${BASH_SOURCE[0]}")/session.sh"
-trap 'explain "$LINENO" "$BASH_COMMAND"' ERR
+# A command whose output is taken may fail.
+trap '[ "$BASH_SUBSHELL" != 0 ] || explain "$LINENO" "$BASH_COMMAND"' ERR
 
 explain() {
     printf '\nfailed at line %s: %s\n\nthe journal:\n' "$1" "$2"
