@@ -41,6 +41,10 @@ impl Service {
         self.endangered = listener.and_then(|process| {
             let configured = addresses(dump);
             let open = open(process, &configured);
+            if !process.is_alive() {
+                // Its successor is looked at next.
+                return None;
+            }
             let sockets = Sockets { open, noted: self.noted_addresses(host, tree) };
             sockets.lost(&configured, |ip| is_local(ip) || !listener::shares_network(process))
         });

@@ -130,7 +130,10 @@ impl Service {
             same && note.load.pid_file.is_some()
         });
         if had_one {
-            wait_until(MOMENT, || self.load_of(listener, tree).pid_file.map(drop));
+            wait_until(MOMENT, || {
+                let is_over = self.load_of(listener, tree).pid_file.is_some();
+                (is_over || !listener.is_alive()).then_some(())
+            });
         }
     }
 

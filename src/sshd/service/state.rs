@@ -175,15 +175,19 @@ impl Service {
             // The service manager listens.
             Kind::SocketIdle | Kind::SocketActive | Kind::PerConnection => true,
             Kind::Plain => {
-                let found = wait_until(MOMENT, || self.has_socket(host, tree, dump).then_some(()));
-                found.is_some()
+                let found = wait_until(MOMENT, || {
+                    let has_socket = self.has_socket(host, tree, dump);
+                    (has_socket || self.has_ended()).then_some(has_socket)
+                });
+                found.unwrap_or(false)
             }
             // What its main process is not can't be told from what it should be.
             Kind::NotSshd => true,
             Kind::NotRunning => false,
             Kind::NoServiceManager | Kind::NotLive => return None,
         };
-        if listens || !state.is_changing() {
+        // What was asked of a process that has ended meanwhile may be of another one by now.
+        if listens || !(state.is_changing() || self.has_ended()) {
             return of(state, listens);
         }
         let settled = wait_until(MOMENT, || {
@@ -191,6 +195,11 @@ impl Service {
             (!now.is_changing()).then_some(now)
         });
         settled.map_or_else(|| of(state, false), |now| of(&now, now.is_active()))
+    }
+
+    /// Whether the listener has ended since it was looked at: stopped, or restarted.
+    pub(super) fn has_ended(&self) -> bool {
+        self.listener.as_ref().is_some_and(|listener| !listener.is_alive())
     }
 
     /// Whether the listener has a socket, as far as can be told: one of the ports that it is
